@@ -8,7 +8,7 @@ using Postern.Storage;
 
 namespace Postern.Dispatch;
 
-/// <summary>Changes agents, for the API and for the console alike.</summary>
+/// <summary>Changes agents, for the API and the console.</summary>
 internal sealed class AgentActions(
     RunMachine machine,
     TargetCheck targets,
@@ -21,7 +21,7 @@ internal sealed class AgentActions(
 
     public static Refusal Unknown { get; } = new(404, "There is no such agent.", "not_found");
 
-    /// <summary>Checks what is asked for an agent, as a whole.</summary>
+    /// <summary>Checks a request for an agent as a whole.</summary>
     public async ValueTask<Checked<PutAgent>> CheckAsync(
         HttpContext http,
         ProjectCaller caller,
@@ -105,7 +105,8 @@ internal sealed class AgentActions(
         while (true)
         {
             caller.EnsureStillAllowed();
-            // The agent last, and in a transaction of its own: its row is held by nobody who holds a run's.
+            // The agent comes last, in a transaction of its own: no transaction that holds a run's row also holds the
+            // agent's.
             var live = await database.WriteAsync<List<Run>?>(async tx =>
             {
                 if (!await AgentStore.LockAsync(tx, caller.Project, slug))
@@ -128,7 +129,7 @@ internal sealed class AgentActions(
             foreach (var run in live)
             {
                 caller.EnsureStillAllowed();
-                // A transaction a run, which locks what everybody locks in their order.
+                // One transaction for each run, with the usual order of locks.
                 await database.WriteAsync(async tx =>
                     await HeldRun.LockAsync(tx, run.Project, run.Id) is { } locked
                         ? await machine.EndAsync(

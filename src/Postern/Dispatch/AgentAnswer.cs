@@ -9,9 +9,9 @@ using Postern.Runs;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// The body of a 2xx to a dispatch. Nothing, a short word such as <c>OK</c>, or JSON without a status takes the run on;
-/// <c>{"status":"succeeded","output":"…"}</c> ends the work at once. Whatever else it is was meant as an answer and is
-/// none: the run fails with what is wrong with it, rather than wait for an end that has come.
+/// The body of a 2xx to a dispatch. An empty body, a short word such as <c>OK</c>, or JSON without a status accepts the
+/// run. <c>{"status":"succeeded","output":"…"}</c> ends the work at once. Any other body was meant as an answer but is
+/// not valid: the run fails with the reason, because no other end would come.
 /// </summary>
 /// <param name="Status">A state of the run's workflow.</param>
 /// <param name="Output">JSON; null when there is none.</param>
@@ -19,18 +19,18 @@ namespace Postern.Dispatch;
 /// <param name="Failure">What went wrong, should the status be a failure.</param>
 internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, Failure Failure)
 {
-    /// <summary>Bytes around the output.</summary>
+    /// <summary>The bytes around the output.</summary>
     private const int Envelope = 16 * 1024;
 
     /// <summary>
-    /// Bytes of an answer that are read: an output of the most that a run may have, and what is around it.
+    /// The most bytes of an answer that are read: the largest output of a run, with what is around it.
     /// </summary>
     public const int MaxBytes = RunReports.MaxOutput + Envelope;
 
-    /// <summary>Bytes of a text that is no JSON and takes the run on.</summary>
+    /// <summary>The most bytes of a text that is no JSON and accepts the run.</summary>
     private const int MaxWord = 1024;
 
-    /// <summary>What agents say that take the work on and report later.</summary>
+    /// <summary>The words with which agents accept work and report later.</summary>
     private static readonly string[] TakenOn =
     [
         "accepted",
@@ -43,7 +43,7 @@ internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, 
         "started",
     ];
 
-    /// <summary>The answer, or what is wrong with it; neither when the run is taken on.</summary>
+    /// <summary>Returns the answer, or what is wrong with it; neither when the run is only accepted.</summary>
     public static (AgentAnswer? Finished, string? Problem) Read(SendAnswer? answer)
     {
         if (answer is null || answer.Body.Length == 0)
@@ -62,7 +62,9 @@ internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, 
         return Utf8.IsValid(text.Span) ? Parse(text) : (null, "it is no JSON in UTF-8");
     }
 
-    /// <summary>Returns whether an answer is one at all: many answer with a word, which means nothing.</summary>
+    /// <summary>
+    /// Returns whether a body is meant as an answer. Many agents answer with a word that means nothing.
+    /// </summary>
     private static bool IsMeant(SendAnswer answer, ReadOnlySpan<byte> begins)
     {
         if (begins.Length == 0 && answer.IsWhole)
@@ -119,7 +121,7 @@ internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, 
         return (new AgentAnswer(state, body, text, FailureOf(root, text)), null);
     }
 
-    /// <summary>What of an output is for people: its text, or all of it.</summary>
+    /// <summary>Returns the part of an output for people: its text, or all of it.</summary>
     private static string? TextOf(JsonElement output)
     {
         var isObject = output.ValueKind == JsonValueKind.Object;

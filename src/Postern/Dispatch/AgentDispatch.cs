@@ -8,9 +8,9 @@ using Postern.Storage;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// Giving a run to an agent that is called. A 2xx takes it on, and may finish it at once; a refusal, or the end of the
-/// run's time in the queue, fails the run with what the agent answered, in the transaction that records it: nothing
-/// stays in progress because a key was wrong.
+/// Gives a run to an agent that is called. A 2xx accepts it, and may finish it at once. A refusal, or the end of the
+/// run's time in the queue, fails the run with the agent's answer, in the transaction that records it. So no run stays
+/// in progress because a key was wrong.
 /// </summary>
 internal sealed class AgentDispatch(
     AgentStore agents,
@@ -26,7 +26,7 @@ internal sealed class AgentDispatch(
 
     public override string Name => PurposeName;
 
-    /// <summary>Which attempt, and which turn, a dispatch is of.</summary>
+    /// <summary>The attempt and the turn of a dispatch.</summary>
     public static string DetailOf(Run run, long turn) => $"{run.Attempt} {turn}";
 
     public override async ValueTask<(PreparedDelivery? Request, string? Why)> PrepareAsync(Delivery delivery)

@@ -7,8 +7,7 @@ using Postern.Storage;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// What an agent that is called is told beside its runs: that one was cancelled, paused, resumed, or its session
-/// closed.
+/// Notices to an agent that is called: a run was cancelled, paused or resumed, or its session closed.
 /// </summary>
 internal sealed class AgentNotices(AgentStore agents, Outbox outbox, MasterKey master) : DeliveryPurpose
 {
@@ -18,7 +17,9 @@ internal sealed class AgentNotices(AgentStore agents, Outbox outbox, MasterKey m
 
     public override string Name => PurposeName;
 
-    /// <summary>Notifies the run's agent of a change, where it has the run and is one that is called.</summary>
+    /// <summary>
+    /// Notifies the run's agent of the change. Only an agent that has the run and is called is notified.
+    /// </summary>
     public async ValueTask MovedAsync(Tx tx, RunMoved change)
     {
         var run = change.After;
@@ -42,7 +43,8 @@ internal sealed class AgentNotices(AgentStore agents, Outbox outbox, MasterKey m
                 json.WriteString("sessionId", run.Session);
             }
         );
-        // In order with the dispatch; but the end of a run does not wait behind what will never arrive.
+        // In order with the dispatch. But the notice of a run's end must not wait for a dispatch that will never
+        // arrive.
         await outbox.EnqueueAsync(
             tx,
             new NewDelivery(

@@ -6,7 +6,7 @@ using Postern.Storage;
 
 namespace Postern.Dispatch;
 
-/// <summary>Registering agents.</summary>
+/// <summary>The routes for agents.</summary>
 internal sealed class AgentRoutes(AgentStore agents, AgentActions actions, Database database)
 {
     private const int MaxBody = 64 * 1024;

@@ -11,8 +11,8 @@ using Postern.Storage;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// Work for agents that fetch it: claiming in batches under a lease, and the heartbeat that keeps it. Each claim is an
-/// attempt; a worker whose lease has run out finds that its token is of an earlier one.
+/// The routes for agents that fetch their work: claiming batches under a lease, and the heartbeat that renews it. Each
+/// claim is an attempt. After its lease, a worker's token belongs to an earlier attempt.
 /// </summary>
 internal sealed class ClaimRoutes(
     AgentStore agents,
@@ -103,7 +103,7 @@ internal sealed class ClaimRoutes(
         });
     }
 
-    /// <summary>Its claim and its deadlines count from now.</summary>
+    /// <summary>The claim and the deadlines are counted from now.</summary>
     private static async ValueTask<HeartbeatView> KeepAliveAsync(Tx tx, HeldRun run)
     {
         var alive = run with
@@ -125,8 +125,8 @@ internal sealed class ClaimRoutes(
     }
 
     /// <summary>
-    /// Takes runs, and begins each: two transactions, so that session and run are locked in everybody's order. A crash
-    /// between them leaves a lease that nobody keeps, and the run is offered again.
+    /// Takes runs and then begins each: two transactions, so that session and run are locked in the usual order. After
+    /// a crash between them nobody renews the lease, and the run becomes claimable again.
     /// </summary>
     private async Task<List<Run>> ClaimAsync(ProjectCaller caller, Agent agent, int most, long lease)
     {
@@ -140,7 +140,7 @@ internal sealed class ClaimRoutes(
             )
         )
         {
-            // What was taken and is not begun for a worker that is none any more is offered again, as after a crash.
+            // Runs that were taken for a worker that has lost its right become claimable again, as after a crash.
             caller.EnsureStillAllowed();
             if (await database.WriteAsync(tx => BeginAsync(tx, run, agent, by)) is { } working)
                 begun.Add(working);

@@ -4,7 +4,7 @@ using Postern.Runs;
 
 namespace Postern.Dispatch;
 
-/// <summary>A run as its worker is given it, whether it is called or has claimed it.</summary>
+/// <summary>The data of a run for its worker, whether the worker is called or has claimed it.</summary>
 internal sealed record ClaimedRun(
     [Member("The run.")] DispatchedRun Run,
     [Member("The session that the run works in.", MayBeAbsent = true)] DispatchedSession? Session,

@@ -11,9 +11,9 @@ using Postern.Triggers;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// What an agent is given with a run, whether it is called or has claimed it: the run, its session with the
-/// transcript's tail, where and with what to report. It is made when it is sent, so that neither the token nor the
-/// messages are kept twice.
+/// Makes the data of a run for its agent, whether the agent is called or has claimed it: the run, its session with the
+/// end of the transcript, and where and how to report. It is made at the time of sending, so that neither the token nor
+/// the messages are stored twice.
 /// </summary>
 internal sealed class DispatchBody(
     SessionTokens tokens,
@@ -28,20 +28,21 @@ internal sealed class DispatchBody(
     private const int TailMessages = 50;
 
     /// <summary>
-    /// Content that travels with a dispatch, so that the body stays under 256 KiB; older messages are read from the
+    /// The most bytes of content in a dispatch, so that the body stays under 256 KiB. Older messages are read from the
     /// history.
     /// </summary>
     private const int TailBytes = 96 * 1024;
 
-    /// <summary>Input over it is fetched with the run.</summary>
+    /// <summary>A larger input is fetched with the run.</summary>
     private const int MaxInput = 96 * 1024;
 
-    /// <summary>Writes the members of <c>data</c>; the session's only where the run has one.</summary>
+    /// <summary>Writes the members of <c>data</c>; those of the session only when the run has one.</summary>
     public async ValueTask<Action<Utf8JsonWriter>> MakeAsync(Run run)
     {
         var session = run.Session is null ? null : await sessions.FindAsync(run.Project, run.Session);
         var name = session is null ? null : Conversation.NameOf(session);
-        // As long as tokens may live: a question to a person makes a run live longer than its own deadlines say now.
+        // As long as tokens may live, because a question to a person makes a run live longer than its present
+        // deadlines.
         var token = await tokens.ForRunAsync(run, name, database.Now + Wire.Microseconds(Tokens.MaxLife));
         var callback = await callbacks.OfAsync(run, session);
         var isDefault = run.Project == await projects.DefaultAsync();

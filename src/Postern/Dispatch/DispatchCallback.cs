@@ -2,7 +2,7 @@ using Postern.Triggers;
 
 namespace Postern.Dispatch;
 
-/// <summary>The address to which the end of a dispatched run is reported.</summary>
+/// <summary>The address for reporting the end of a dispatched run.</summary>
 /// <param name="Path">Below this server's address.</param>
 /// <param name="Headers">What is sent with it.</param>
 /// <param name="Trigger">Whose captured request it answers; null for none.</param>

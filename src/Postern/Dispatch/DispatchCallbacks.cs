@@ -6,12 +6,12 @@ using Postern.Triggers;
 
 namespace Postern.Dispatch;
 
-/// <summary>Finds where the end of a dispatched run is reported, and makes the credential for it.</summary>
+/// <summary>Returns where the end of a dispatched run is reported, with the credential for it.</summary>
 internal sealed class DispatchCallbacks(CallbackSecrets callbacks, CaptureStore captures, Database database)
 {
     /// <summary>
-    /// Where the end is reported: a captured request's at the execution callback, everything else at the run's own
-    /// status.
+    /// The end of a captured request is reported to the execution callback, every other end to the run's own status
+    /// route.
     /// </summary>
     public async ValueTask<DispatchCallback> OfAsync(Run run, Session? session)
     {

@@ -5,7 +5,9 @@ using Postern.Triggers;
 
 namespace Postern.Dispatch;
 
-/// <summary>Composes dispatch: what gives runs to agents, and the doors that concern a run with its session.</summary>
+/// <summary>
+/// Composes dispatch: it gives runs to agents, and has the routes about a run together with its session.
+/// </summary>
 internal static class DispatchFeature
 {
     public static IServiceCollection AddDispatch(this IServiceCollection services)

@@ -6,8 +6,8 @@ using Postern.Storage;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// What follows from a dispatch for its run, in the transaction that records it: it is taken on, finished by the
-/// answer, or failed with what the agent answered.
+/// The consequences of a dispatch for its run, in the transaction that records it: the run is accepted, finished by the
+/// answer, or failed with the agent's answer.
 /// </summary>
 internal sealed class DispatchOutcome(RunMachine machine, RunReports reports, Conversation conversation)
 {
@@ -31,11 +31,11 @@ internal sealed class DispatchOutcome(RunMachine machine, RunReports reports, Co
         );
     }
 
-    /// <summary>The agent has taken the run on; its answer may finish it at once.</summary>
+    /// <summary>The agent has accepted the run; its answer may finish it at once.</summary>
     public async ValueTask TakenAsync(Tx tx, HeldRun run, Delivery delivery, SendAnswer? answer)
     {
         var by = new Actor("agent", run.Agent);
-        // The answer may come after the agent's own reports: what they have done stands.
+        // The answer may be recorded after the agent's own reports; their effects stay.
         if (run.Workflow == Workflow.Agent.Name && run.Phase == Phase.Queued)
             run = await machine.MoveAsync(tx, run, new Change("taken_on", by, Phase.Running));
         var (finished, problem) = AgentAnswer.Read(answer);
@@ -104,7 +104,7 @@ internal sealed class DispatchOutcome(RunMachine machine, RunReports reports, Co
         }
     }
 
-    /// <summary>An answer that is none ends the run at once: nothing else will.</summary>
+    /// <summary>An invalid answer ends the run at once, because nothing else will.</summary>
     private async ValueTask FailAsync(Tx tx, Run run, Delivery delivery, string problem, Actor by)
     {
         if (run.Session is not null && !await IsItsTurnAsync(tx, run, delivery))
@@ -121,7 +121,7 @@ internal sealed class DispatchOutcome(RunMachine machine, RunReports reports, Co
         && session.CurrentRun == run.Id
         && session.TurnInSeq == TurnOf(delivery);
 
-    /// <summary>The turn that a dispatch is of; -1 for a run without a session.</summary>
+    /// <summary>The number of the dispatch's turn; -1 for a run without a session.</summary>
     public static long TurnOf(Delivery delivery) =>
         long.TryParse(delivery.Detail?.Split(' ')[^1], out var turn) ? turn : -1;
 }

@@ -8,9 +8,9 @@ using Postern.Storage;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// The built-in agent: says back what it was told, a word at a time, as a model would stream it. It lives by the same
-/// rules as any other: its records carry part ids made of the turn and the place in it, so a turn that a crash cut off
-/// is gone through again and each record that is there already stays one.
+/// The built-in agent. It repeats the messages, word by word, as a model would stream them. It follows the rules for
+/// every agent: its records have part ids made from the turn and the position in it. So when a turn that a crash
+/// interrupted is repeated, existing records are not added again.
 /// </summary>
 internal sealed class EchoAgent(
     Database database,
@@ -25,7 +25,9 @@ internal sealed class EchoAgent(
     private const int PageSize = 100;
     private static readonly TimeSpan Lease = RunDispatcher.Lease;
 
-    /// <summary>One turn, to its end or until it is stopped; quietly gone when the session or the lease is.</summary>
+    /// <summary>
+    /// Runs one turn, to its end or until it is stopped. It ends quietly when the session or the lease is gone.
+    /// </summary>
     public async Task TakeTurnAsync(Run run, Session session, CancellationToken cancel)
     {
         var name = Conversation.NameOf(session);
@@ -100,8 +102,8 @@ internal sealed class EchoAgent(
     }
 
     /// <summary>
-    /// The texts of the messages that this turn answers: those on <c>in</c> since the last answer, or the one that the
-    /// session was started with.
+    /// Returns the texts that this turn answers: the messages on <c>in</c> since the last answer, or the one with which
+    /// the session was started.
     /// </summary>
     private async Task<string> ToldAsync(Session session, SessionRef name)
     {
@@ -139,7 +141,7 @@ internal sealed class EchoAgent(
         );
     }
 
-    /// <summary>Words with the space that follows them; never inside a code point.</summary>
+    /// <summary>Returns words with the space behind them; never cuts inside a code point.</summary>
     private static IEnumerable<string> Words(string text)
     {
         const int longest = 200;

@@ -3,13 +3,11 @@ using Postern.Storage;
 
 namespace Postern.Dispatch;
 
-/// <summary>
-/// The built-in agent's work on runs without a session, done in the transaction that hands them over.
-/// </summary>
+/// <summary>The built-in agent's work on runs without a session, in the transaction that hands them over.</summary>
 internal sealed class EchoJobs(RunMachine machine, RunReports reports)
 {
     /// <summary>
-    /// Its work on a run without a session: its input is its output. It knows the built-in workflow alone.
+    /// A run without a session: its input becomes its output. It can only follow the built-in workflow.
     /// </summary>
     public async ValueTask DoAsync(Tx tx, HeldRun run)
     {

@@ -6,7 +6,7 @@ using Postern.Storage;
 
 namespace Postern.Dispatch;
 
-/// <summary>Gives one claimed run to its agent, of whichever kind it is.</summary>
+/// <summary>Gives one claimed run to its agent, of any kind.</summary>
 internal sealed class Handover(
     Database database,
     AgentStore agents,
@@ -18,8 +18,8 @@ internal sealed class Handover(
 )
 {
     /// <summary>
-    /// What is due is settled in one transaction: a turn is opened, and its dispatch written as a delivery; or it is
-    /// offered to those who claim. The echo agent then works here, under the lease.
+    /// One transaction opens a turn and writes its dispatch as a delivery, or makes the run claimable. The echo agent
+    /// then works here, under the lease.
     /// </summary>
     public async Task GiveAsync(Run claimed, CancellationToken stop)
     {
@@ -63,7 +63,7 @@ internal sealed class Handover(
             CancellationToken.None
         );
 
-    /// <summary>A run without a session: given to its agent as it is.</summary>
+    /// <summary>A run without a session is given to its agent directly.</summary>
     private Task<int> StartJobAsync(Run claimed, Agent agent) =>
         database.WriteAsync(
             async tx =>
@@ -81,7 +81,7 @@ internal sealed class Handover(
                 switch (agent.Kind)
                 {
                     case Agent.Pull:
-                        // One that somebody reported as running meanwhile has its worker.
+                        // A run that was meanwhile reported as running has its worker already.
                         if (run.StartedAt is null)
                             await RunDue.MakeClaimableAsync(tx, run);
                         else
@@ -101,8 +101,8 @@ internal sealed class Handover(
         );
 
     /// <summary>
-    /// The dispatch is a delivery, written with the state that it tells of; no later than the run's time in the queue
-    /// does it give up.
+    /// The dispatch is a delivery, written together with the state that it contains. It gives up no later than the end
+    /// of the run's time in the queue.
     /// </summary>
     private async ValueTask DispatchAsync(Tx tx, Run run, long turn)
     {

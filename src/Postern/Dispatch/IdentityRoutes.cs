@@ -9,7 +9,8 @@ using Postern.Settings;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// What a person's command-line client asks before it talks to an agent: who it is, and which agents there are.
+/// The routes that a person's command-line client calls before it talks to an agent: who the person is, and which
+/// agents there are.
 /// </summary>
 internal sealed class IdentityRoutes(Projects projects, AgentStore agents, ServerAddress address)
 {
@@ -36,7 +37,7 @@ internal sealed class IdentityRoutes(Projects projects, AgentStore agents, Serve
         caller.DecidedByHandler();
         var key = caller.Authority.Key!.Row;
         var project = await projects.FindAsync(caller.Project);
-        // Clients check that this is an address; a key's name is one where its owner made it so.
+        // Clients check that this is an e-mail address. A key's name is one when its owner made it so.
         var email = key.Name.Contains('@', StringComparison.Ordinal) ? key.Name : $"{key.Id}@postern.invalid";
         return Reply.Ok(
             new WhoAmIView(key.Id, email, address.Url, new WhoAmIProject(project!.Name, address.Url, "Postern"))

@@ -6,8 +6,8 @@ using Postern.Storage;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// Finds places at agents for runs that were passed over (<see cref="AgentPlaces"/>): some agents a look, one after
-/// another, and writes only where there is a place.
+/// Finds places for waiting runs that were missed (<see cref="AgentPlaces"/>). Each look reads some agents, one after
+/// another, and writes only when there is a place.
 /// </summary>
 internal sealed class PlaceFinder(Database database)
 {
@@ -15,7 +15,7 @@ internal sealed class PlaceFinder(Database database)
     private const int WakesAtOnce = 256;
     private AgentName _after = new("", "");
 
-    /// <summary>Looks at the agents after the last look's; behind the last one it begins anew.</summary>
+    /// <summary>Reads the agents after those of the last look; after the last agent it begins again.</summary>
     public async Task LookAsync()
     {
         for (var look = 0; look < AgentsALook; look++)
@@ -35,7 +35,7 @@ internal sealed class PlaceFinder(Database database)
         {
             if (!await AgentPlaces.IsWaitedForAsync(tx, name, ofSession))
                 return 0;
-            // Without a bound, or without its agent, none has anything to wait for.
+            // Without a limit or without its agent, no run waits for a place.
             if ((await AgentStore.FindAsync(tx, name.Project, name.Agent))?.Settings.Concurrency is not { } most)
                 return WakesAtOnce;
             var taken = ofSession

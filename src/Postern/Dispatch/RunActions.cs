@@ -8,12 +8,12 @@ using Postern.Storage;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// What an operator does to a run: start, cancel, pause, resume, retry. Each is called with the run's row held, and
-/// answers the run as it is then or why not. A repeat of what has been done already is answered with the run.
+/// The actions of an operator on a run: start, cancel, pause, resume, retry. Each runs with the run's row held, and
+/// returns the changed run or why not. A repeat of a finished action returns the run.
 /// </summary>
 internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, RunReports reports)
 {
-    /// <summary>What its worker reports, which the workflow allows or not.</summary>
+    /// <summary>The state in which a worker would report; the workflow allows it or not.</summary>
     public ValueTask<ReportOutcome> ReportAsync(Tx tx, string project, string id, Report report) =>
         reports.TakeAsync(tx, project, id, report);
 
@@ -68,7 +68,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Ru
         if ((await workflows.OfAsync(tx, run)).ExitInto(run.Status, Phase.Paused) is not { } to)
             return new Refusal(409, $"A run cannot be paused in {run.Status}.", "not_pausable");
         var paused = await machine.MoveAsync(tx, run, new Change("paused", by, to) { Notice = "run.paused" });
-        // A turn's clock stands still with its run; the run's own total time goes on.
+        // A turn's clock stands still with its run; the run's total time goes on.
         if (run.Session is not null)
             await Turns.ExtendTurnAsync(tx, run, paused.TotalAt);
         return paused;
@@ -95,9 +95,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Ru
         return resumed;
     }
 
-    /// <summary>
-    /// The next attempt. Under one <paramref name="clientRequestId"/> there is one, however often it is asked for.
-    /// </summary>
+    /// <summary>Begins the next attempt. One clientRequestId gives one attempt, however often it is sent.</summary>
     public async ValueTask<Checked<Run>> RetryAsync(
         Tx tx,
         HeldRun run,

@@ -12,8 +12,8 @@ using Postern.Storage;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// Starts runs over HTTP: the run, its first event, and that it is due are one transaction. Under an idempotency key a
-/// repeat gets the first answer; of many at once one starts the run and the others wait for its commit.
+/// Starts runs over HTTP. The run, its first event, and that it is due are one transaction. A repeat with the same
+/// idempotency key gets the first answer. Of several at once, one starts the run and the others wait for its commit.
 /// </summary>
 internal sealed class RunCreation(
     Database database,
@@ -29,7 +29,7 @@ internal sealed class RunCreation(
     /// <param name="Replayed">It had been made by an earlier request.</param>
     internal sealed record Made(string Id, byte[] Answer, string? Secret, bool Replayed);
 
-    /// <summary>What is asked, checked as a whole.</summary>
+    /// <summary>Checks a request as a whole.</summary>
     /// <param name="asked">The request.</param>
     /// <param name="fields">The body that it was read from.</param>
     /// <param name="http">The request's headers.</param>
@@ -53,12 +53,12 @@ internal sealed class RunCreation(
         return text;
     }
 
-    /// <summary>The secret that signs the callback: the caller's, or a new one.</summary>
+    /// <summary>Returns the secret that signs the callback: the caller's, or a new one.</summary>
     private async ValueTask<string> CheckCallbackAsync(CreateRunCallback callback, Fields fields, HttpContext http)
     {
         if (callback.Secret is { } given && !SigningSecret.IsOne(given))
             fields.Fault("callback.secret", SigningSecret.Authorization);
-        // What has a fault of its own was not read.
+        // A member with a fault of its own was not read.
         if (callback.Url is { } url && await outbound.ValidateAsync(http, url) is { } problem)
             fields.Fault("callback.url", problem);
         return callback.Secret ?? SigningSecret.New();
@@ -73,14 +73,14 @@ internal sealed class RunCreation(
             var name = asked.IdempotencyKey is { } key ? NameOf(caller, key) : null;
             if (name is not null)
             {
-                // Version 0.3.0 kept the key alone, for all who used it.
+                // Version 0.3.0 stored only the key, for all callers together.
                 if (
                     caller.Authority.Worker is null
                     && await RepeatAsync(tx, caller.Project, "start " + asked.IdempotencyKey, asked.Digest, caller)
                         is { } older
                 )
                     return older;
-                // The row is the claim on the key: whoever comes second waits here for the first one's commit, and then
+                // Inserting the row claims the key. A second request waits here for the first one's commit, and then
                 // finds its answer.
                 if (!await RunRequests.ClaimAsync(tx, caller.Project, name, id, asked.Digest))
                     return await RepeatAsync(tx, caller.Project, name, asked.Digest, null)
@@ -168,12 +168,11 @@ internal sealed class RunCreation(
         return (await RunStore.FindAsync(tx, caller.Project, id!))!;
     }
 
-    /// <summary>Whose key it is, and which: two credentials that use one key mean two requests.</summary>
+    /// <summary>The name of a key: two credentials that use the same key make two requests.</summary>
     private static string NameOf(ProjectCaller caller, string key) => "start:" + caller.Authority.Own(key);
 
     /// <summary>
-    /// What became of the first request under a name; null when there is none, or it was refused in this moment and has
-    /// left nothing.
+    /// Returns the outcome of the first request under a name, or null when there is none or it was just refused.
     /// </summary>
     /// <param name="reader">Asked whether it may read the run, where the name is not its own.</param>
     private static async ValueTask<Checked<Made>?> RepeatAsync(

@@ -4,7 +4,7 @@ using Postern.Runs;
 
 namespace Postern.Dispatch;
 
-/// <summary>A run that is read by itself: with what is large, its attempts, and why it has not ended.</summary>
+/// <summary>Reads a single run with its large parts, its attempts, and why it has not ended.</summary>
 internal static class RunDetail
 {
     public static byte[] Render(

@@ -9,9 +9,9 @@ namespace Postern.Dispatch;
 
 /// <summary>
 /// Gives due runs to their agents. It claims them in batches under a lease with a fencing number, on any number of
-/// nodes; a run whose node died is claimed again when its lease has run out. It wakes at a commit that made a run due,
-/// and looks by itself every second. When the server stops it claims nothing more, what is under way finishes within
-/// the time there is, and what does not is given back.
+/// nodes. The run of a dead node is claimed again after its lease. It wakes at a commit that made a run due, and by
+/// itself every second. When the server stops it claims nothing more; what is under way may finish within the remaining
+/// time, and the rest is released.
 /// </summary>
 internal sealed class RunDispatcher(
     Database database,
@@ -22,7 +22,7 @@ internal sealed class RunDispatcher(
     ILogger<RunDispatcher> log
 ) : SignalledPollingLoop(database, Topics.Runs, life.Clock, log)
 {
-    /// <summary>How long a node that died keeps others waiting. What takes longer renews it.</summary>
+    /// <summary>How long the runs of a dead node wait. Longer work renews the lease.</summary>
     internal static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan WakeEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan GivesBackWithin = TimeSpan.FromSeconds(2);
@@ -88,7 +88,7 @@ internal sealed class RunDispatcher(
         }
     }
 
-    /// <summary>The server's time to stop is over: another node takes the run up at once.</summary>
+    /// <summary>The time to stop is over: another node may take the run at once.</summary>
     private async Task GiveBackAsync(Run run)
     {
         try

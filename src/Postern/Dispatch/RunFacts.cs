@@ -6,7 +6,7 @@ using Postern.Storage;
 
 namespace Postern.Dispatch;
 
-/// <summary>What says why some runs have not ended, read together.</summary>
+/// <summary>The data that explains why some runs have not ended, read together.</summary>
 /// <param name="Dispatches">Dispatches that are still to arrive, by run, with their last attempts.</param>
 /// <param name="IdleUntil">Until when runs wait for their session's next message.</param>
 /// <param name="Agents">Their agents, by slug.</param>

@@ -4,12 +4,12 @@ using Postern.Sessions;
 
 namespace Postern.Dispatch;
 
-/// <summary>The filters of a list of runs.</summary>
+/// <summary>Reads the filters of a list of runs.</summary>
 internal static class RunQuery
 {
     private const int MaxValues = 100;
 
-    /// <summary>Null: a filter cannot be read.</summary>
+    /// <summary>Returns null when a filter cannot be read.</summary>
     public static RunFilter? Read(IQueryCollection query, Cursor? after)
     {
         if (
@@ -34,7 +34,8 @@ internal static class RunQuery
     }
 
     /// <summary>
-    /// Filters that are comma-separated lists, in the order of their names; null: one cannot be read.
+    /// Reads filters that are lists separated by commas, in the order of their names. Returns null when one cannot be
+    /// read.
     /// </summary>
     public static List<IReadOnlyList<string>>? ReadLists(IQueryCollection query, params ReadOnlySpan<string> names)
     {
@@ -57,14 +58,14 @@ internal static class RunQuery
         return lists;
     }
 
-    /// <summary><c>from..to</c>, either of which may be left out.</summary>
+    /// <summary>Reads <c>from..to</c>, of which either end may be missing.</summary>
     public static bool TryReadSpan(IQueryCollection query, string name, out long? from, out long? to)
     {
         (from, to) = (null, null);
         return !query.TryGetValue(name, out var span) || TryParseSpan(span.ToString(), out from, out to);
     }
 
-    /// <summary><c>from..to</c>, either of which may be left out.</summary>
+    /// <summary>Reads <c>from..to</c>, of which either end may be missing.</summary>
     public static bool TryParseSpan(string text, out long? from, out long? to)
     {
         (from, to) = (null, null);

@@ -6,10 +6,10 @@ using Postern.Storage;
 
 namespace Postern.Dispatch;
 
-/// <summary>Reads runs as far as whoever asks may see them.</summary>
+/// <summary>Reads runs, as far as the caller may see them.</summary>
 internal sealed class RunReader(RunStore runs, SessionDoor door, WhyNotDone whys, Database database)
 {
-    /// <summary>The run; null when there is none, or its session is hidden from the caller.</summary>
+    /// <summary>Returns the run, or null when there is none or its session is hidden from the caller.</summary>
     public async ValueTask<Run?> FindAsync(ProjectCaller caller, string id) =>
         await runs.FindAsync(caller.Project, id) is { } run && !await door.HidesAsync(caller, run.Session) ? run : null;
 
@@ -19,6 +19,6 @@ internal sealed class RunReader(RunStore runs, SessionDoor door, WhyNotDone whys
     public ValueTask<Listed<Run>> ListAsync(string project, RunFilter filter, int limit, CancellationToken cancel) =>
         runs.ListAsync(project, filter, limit, cancel);
 
-    /// <summary>Returns why it has not ended; null once it has.</summary>
+    /// <summary>Returns why it has not ended, or null when it has.</summary>
     public ValueTask<Why?> WhyAsync(Run run) => database.ReadAsync(tx => whys.OfAsync(tx, run));
 }

@@ -8,7 +8,7 @@ using Postern.Storage;
 
 namespace Postern.Dispatch;
 
-/// <summary>The runs: starting, listing, reading, following, reporting, and what an operator does to one.</summary>
+/// <summary>The routes of runs: starting, listing, reading, following, reporting, and the operator's actions.</summary>
 internal sealed class RunRoutes(
     RunReader reader,
     RunEvents events,
@@ -235,7 +235,7 @@ internal sealed class RunRoutes(
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
         var said = fields.Read<ReportStatus>();
-        // A message that is signed has a name of its own, which stands where the body gives none.
+        // The id of a signed message is the event id when the body has none.
         var report = NativeReport.Of(
             said.EventId is null ? said with { EventId = http.Features.Get<SignedMessage>()?.Event } : said,
             fields,
@@ -262,7 +262,7 @@ internal sealed class RunRoutes(
             var refused => NativeReport.Refused(refused),
         };
 
-    /// <summary>The attempt that a worker's own credential is of; null for a key.</summary>
+    /// <summary>Returns the attempt of a worker's own credential; null for a key.</summary>
     public static long? AttemptOf(ProjectCaller caller, string run) =>
         caller.Authority.Worker is { } worker && worker.Run == run ? worker.Attempt : null;
 
@@ -273,7 +273,7 @@ internal sealed class RunRoutes(
     }
 
     /// <summary>
-    /// What an operator does to a run: the row is held, the action decides, the answer is the run as it is then.
+    /// Runs an operator's action: the row is held, the action decides, and the answer is the changed run.
     /// </summary>
     private async Task<IResult> ActAsync(
         HttpContext http,
@@ -304,7 +304,7 @@ internal sealed class RunRoutes(
         return await reader.FindAsync(caller, id) is { } run ? run : Unknown(caller);
     }
 
-    /// <summary>Until the run has ended or waits, or the time is over.</summary>
+    /// <summary>Waits until the run has ended or waits, or the time is over.</summary>
     private async Task<Run> WaitAsync(HttpContext http, ProjectCaller caller, Run run, TimeSpan time)
     {
         using var poll = polls.Begin(http, caller, run.Id, time, WatchedRow.Run(run.Project, run.Id));

@@ -4,7 +4,7 @@ using Postern.Http;
 
 namespace Postern.Dispatch;
 
-/// <summary>What a caller asked to start, checked.</summary>
+/// <summary>A checked request to start a run.</summary>
 /// <param name="Asked">The request.</param>
 /// <param name="IdempotencyKey">Of the body or of the header.</param>
 /// <param name="CallbackSecret">The request's, or one that was made here; null without a callback.</param>

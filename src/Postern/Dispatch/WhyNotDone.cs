@@ -10,18 +10,20 @@ using Postern.Triggers;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// Says of runs and captures why they have not ended. Reads only: of one, a few rows, each by its key; of a list, a few
+/// Explains why runs and captures have not ended. It only reads: for one, a few rows by key; for a list, a few
 /// statements whatever its length.
 /// </summary>
 internal sealed class WhyNotDone(DeliveryWorker worker)
 {
-    /// <summary>A worker that fetches its work asks at least once in 55 seconds; this long without is none.</summary>
+    /// <summary>
+    /// A worker that fetches work asks at least every 55 seconds. After so long without a request there is no worker.
+    /// </summary>
     public const long WithoutWorker = 3 * 60 * 1_000_000L;
 
-    /// <summary>Returns null when the run has ended.</summary>
+    /// <summary>Returns the explanation, or null when the run has ended.</summary>
     public async ValueTask<Why?> OfAsync(Tx tx, Run run) => (await OfAllAsync(tx, [run])).GetValueOrDefault(run.Id);
 
-    /// <summary>Of runs of one project: those that have not ended, by their ids.</summary>
+    /// <summary>Returns the explanations for the unfinished ones of some runs of one project, by their ids.</summary>
     public async ValueTask<IReadOnlyDictionary<string, Why>> OfAllAsync(Tx tx, IReadOnlyList<Run> runs)
     {
         var whys = new Dictionary<string, Why>(StringComparer.Ordinal);
@@ -34,7 +36,9 @@ internal sealed class WhyNotDone(DeliveryWorker worker)
         return whys;
     }
 
-    /// <summary>Of captures of one project: those that have not ended, by their ids.</summary>
+    /// <summary>
+    /// Returns the explanations for the unfinished ones of some captures of one project, by their ids.
+    /// </summary>
     public async ValueTask<IReadOnlyDictionary<string, Why>> OfCapturesAsync(Tx tx, IReadOnlyList<Capture> captures)
     {
         var whys = new Dictionary<string, Why>(StringComparer.Ordinal);
@@ -95,7 +99,7 @@ internal sealed class WhyNotDone(DeliveryWorker worker)
         return OfWork(run, facts);
     }
 
-    /// <summary>Nothing but its own work is missing.</summary>
+    /// <summary>Only the agent's own work is missing.</summary>
     private static Why OfWork(Run run, RunFacts facts)
     {
         if (run.DueAt is not null)
@@ -120,7 +124,7 @@ internal sealed class WhyNotDone(DeliveryWorker worker)
     private static Why Report(Run run, RunFacts facts)
     {
         var (heard, end) = (run.UpdatedAt, Math.Min(run.ClaimUntil ?? long.MaxValue, run.DeadlineAt));
-        // Of a turn each record of its agent counts, and moves the deadline.
+        // In a turn, each record of its agent is a sign of life and moves the deadline.
         if (
             run.Session is { } session
             && facts.Turns.GetValueOrDefault(session) is { TurnDeadline: { } deadline } turn
