@@ -44,7 +44,7 @@ internal sealed record Agent
     public const string Pull = "pull";
     public const string Echo = "echo";
 
-    /// <summary>How deliveries name it.</summary>
+    /// <summary>The agent's name in deliveries.</summary>
     public static string EndpointKey(string slug) => "agent:" + slug;
 
     public static string SealPurpose(string project, string slug) => $"agent:{project}:{slug}";

@@ -4,8 +4,8 @@ using Postern.Storage;
 namespace Postern.Agents;
 
 /// <summary>
-/// When a worker asked for work of an agent last, to the minute, for people who look why nothing is done. Each node
-/// writes it at most once a minute for an agent.
+/// Records when a worker last asked for work of an agent, to the minute, for explanations of why nothing is done. Each
+/// node writes it at most once a minute for an agent.
 /// </summary>
 internal sealed class AgentAsks(Database database)
 {
@@ -33,7 +33,9 @@ internal sealed class AgentAsks(Database database)
         _written[(agent.Project, agent.Slug)] = minute;
     }
 
-    /// <summary>The begin of that minute, in microseconds since 1970; null when no worker ever asked.</summary>
+    /// <summary>
+    /// Returns the beginning of that minute, in microseconds since 1970, or null when no worker ever asked.
+    /// </summary>
     public static ValueTask<long?> LastAsync(Tx tx, string project, string agent) =>
         tx.FirstAsync(
             "SELECT at FROM agent_asked WHERE project = $1 AND agent = $2",

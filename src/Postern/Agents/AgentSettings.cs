@@ -1,6 +1,6 @@
 namespace Postern.Agents;
 
-/// <summary>The settings of an agent. Times are seconds; null takes the server's default.</summary>
+/// <summary>The settings of an agent. Times are seconds; null means the server's default.</summary>
 /// <param name="Concurrency">Turns at once, at most; null: no limit of its own.</param>
 /// <param name="IdleSeconds">How long a run stays for the next message.</param>
 /// <param name="QueuedSeconds">How long a run may wait to be taken on.</param>

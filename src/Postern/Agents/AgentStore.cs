@@ -4,10 +4,10 @@ using Postern.Storage;
 
 namespace Postern.Agents;
 
-/// <summary>The agents' rows.</summary>
+/// <summary>The rows of agents.</summary>
 internal sealed class AgentStore(Database database)
 {
-    /// <summary>The rows that are counted for the quota of a project, $1.</summary>
+    /// <summary>The rows that count for the quota of a project, $1.</summary>
     public const string OfProject = "agent WHERE project = $1";
 
     private static readonly string Find = $"SELECT {Row<Agent>.Columns} FROM agent WHERE project = $1 AND slug = $2";
@@ -32,9 +32,7 @@ internal sealed class AgentStore(Database database)
             )
         );
 
-    /// <summary>
-    /// Agents whose workers claim, and of which none has asked since an instant.
-    /// </summary>
+    /// <summary>Returns agents whose workers claim, but of which none has asked since an instant.</summary>
     public static ValueTask<List<string>> WithoutWorkerAsync(Tx tx, string project, long since, int limit) =>
         tx.ListAsync(
             """
@@ -51,8 +49,8 @@ internal sealed class AgentStore(Database database)
         );
 
     /// <summary>
-    /// Another agent of the project whose name differs in case alone: keys of sessions are lower-cased, so they would
-    /// collide.
+    /// Returns another agent of the project whose name differs only in case. Session keys are in lower case, so they
+    /// would collide.
     /// </summary>
     public static ValueTask<string?> FindOtherCaseAsync(Tx tx, string project, string slug) =>
         tx.FirstAsync(
@@ -73,7 +71,7 @@ internal sealed class AgentStore(Database database)
             Row<Agent>.Values(agent with { CreatedAt = tx.Now, UpdatedAt = tx.Now })
         );
 
-    /// <summary>Holds the agent's row until the transaction ends. False: there is no such agent.</summary>
+    /// <summary>Locks the agent's row until the transaction ends. Returns false when there is no such agent.</summary>
     public static async ValueTask<bool> LockAsync(Tx tx, string project, string slug) =>
         await tx.FirstAsync(
             "SELECT slug FROM agent WHERE project = $1 AND slug = $2" + tx.ForUpdate,
@@ -89,7 +87,7 @@ internal sealed class AgentStore(Database database)
         return await tx.ExecuteAsync("DELETE FROM agent WHERE project = $1 AND slug = $2", project, slug) == 1;
     }
 
-    /// <summary>The agent that every new project can be tried out with.</summary>
+    /// <summary>Makes the agent with which every new project can be tried.</summary>
     public static async ValueTask SeedAsync(Tx tx, string project) =>
         await PutAsync(
             tx,

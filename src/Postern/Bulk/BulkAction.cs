@@ -4,34 +4,34 @@ using Postern.Storage;
 
 namespace Postern.Bulk;
 
-/// <summary>An action on many things of a kind, done to each by the code that does it to one.</summary>
+/// <summary>An action on many things of a kind. Each thing is handled by the code for a single one.</summary>
 internal abstract class BulkAction
 {
-    /// <summary>Such as <c>runs.cancel</c>.</summary>
+    /// <summary>The name, such as <c>runs.cancel</c>.</summary>
     public abstract string Name { get; }
 
-    /// <summary>The action in the audit, as of one thing.</summary>
+    /// <summary>The name in the audit, the same as for a single thing.</summary>
     public abstract string Audited { get; }
 
-    /// <summary>What its things are called: <c>runs</c>.</summary>
+    /// <summary>The name of its things: <c>runs</c>.</summary>
     public string Things => Name.Split('.')[0];
 
-    /// <summary>The right on the collection: with it the jobs of this action are listed.</summary>
+    /// <summary>The right on the collection; it allows listing the jobs of this action.</summary>
     public abstract RequiredScope RequiredScope { get; }
 
     /// <summary>
-    /// The right that a job needs: on the collection, unless the filter names the one thing that all its items belong
-    /// to.
+    /// The right that a job needs: on the collection, unless the filter names the one thing to which all its items
+    /// belong.
     /// </summary>
     public virtual RequiredScope RequiredScopeOf(BulkFilter filter) => RequiredScope;
 
     /// <summary>The names that its filter may have.</summary>
     public abstract IReadOnlyList<string> Filters { get; }
 
-    /// <summary>Returns why the filter cannot be read: the member, and what it must be. Null when it can.</summary>
+    /// <summary>Returns why the filter cannot be read, with the member and what it must be; or null.</summary>
     public abstract string? WhyUnreadable(BulkFilter filter);
 
-    /// <summary>A page of the ids of what the filter finds, newest first.</summary>
+    /// <summary>Returns a page of the ids that match the filter, newest first.</summary>
     /// <param name="project">Whose things.</param>
     /// <param name="scope">What is looked for, and what the caller may see of it.</param>
     /// <param name="after">Where the page begins; null: at the beginning.</param>
@@ -46,14 +46,12 @@ internal abstract class BulkAction
     );
 
     /// <summary>
-    /// Does it to one thing, where the filter still finds it, in a transaction that ends with <paramref name="note"/>:
-    /// given null when it was done, else why the thing was left as it is.
+    /// Does it to one thing, if the filter still matches, in a transaction that ends with <paramref name="note"/>. It
+    /// is given null when it was done, else why the thing was skipped.
     /// </summary>
     public abstract Task DoAsync(BulkItem item, Func<Tx, Skip?, ValueTask> note);
 
-    /// <summary>
-    /// How many of these items have come to where the action sends them. Null when the action sends nothing.
-    /// </summary>
+    /// <summary>Counts how many of these items have arrived. Null when the action sends nothing.</summary>
     public virtual ValueTask<Arrivals?> ArrivedAsync(string project, IReadOnlyList<string> items) =>
         ValueTask.FromResult<Arrivals?>(null);
 }

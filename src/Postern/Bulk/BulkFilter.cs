@@ -5,8 +5,7 @@ using Postern.Http;
 namespace Postern.Bulk;
 
 /// <summary>
-/// The conditions on the things of a job: names with one or more values each. Names and values are those of the thing's
-/// list.
+/// The conditions on the things of a job: names with one or more values each, the same as for the thing's list.
 /// </summary>
 internal sealed class BulkFilter
 {
@@ -20,21 +19,21 @@ internal sealed class BulkFilter
     /// <summary>The names that are given.</summary>
     public IEnumerable<KeyValuePair<string, string[]>> Given => _values;
 
-    /// <summary>The values of a name; none where it is not given.</summary>
+    /// <summary>Returns the values of a name; none when it is missing.</summary>
     public IReadOnlyList<string> List(string name) => _values.GetValueOrDefault(name, []);
 
-    /// <summary>The one value of a name; null where it is not given.</summary>
+    /// <summary>Returns the one value of a name; null when it is missing.</summary>
     public string? One(string name) => List(name) is [var only, ..] ? only : null;
 
-    /// <summary>The ends of <c>created</c>.</summary>
+    /// <summary>The ends of the period <c>created</c>.</summary>
     public (long? From, long? To) Created =>
         One("created") is { } text && RunQuery.TryParseSpan(text, out var from, out var to) ? (from, to) : (null, null);
 
-    /// <summary>How old at least, in microseconds; null: any age.</summary>
+    /// <summary>The least age in microseconds; null: any age.</summary>
     public long? OlderThan =>
         One("olderThan") is { } text && Wire.TryParseSpan(text, out var span) ? Wire.Microseconds(span) : null;
 
-    /// <summary>Returns why a member that every filter may have cannot be read; null when all can.</summary>
+    /// <summary>Returns why a member that every filter may have cannot be read, or null.</summary>
     /// <param name="ofOne">The names that take one value.</param>
     public string? WhyUnreadable(params ReadOnlySpan<string> ofOne)
     {
@@ -48,18 +47,16 @@ internal sealed class BulkFilter
         return null;
     }
 
-    /// <summary>
-    /// Returns why the values of a name cannot be read: one is none of those allowed. Null when all are.
-    /// </summary>
+    /// <summary>Returns why the values of a name cannot be read (one is not allowed), or null.</summary>
     public string? WhyNotOf(string name, IReadOnlyList<string> allowed) =>
         List(name).All(value => allowed.Contains(value, StringComparer.Ordinal))
             ? null
             : $"filter.{name} must be of {string.Join(", ", allowed)}";
 
-    /// <summary>The same as JSON, the names in order: two filters that say the same are one text.</summary>
+    /// <summary>The filter as JSON, ordered by name, so that equal filters have equal texts.</summary>
     public override string ToString() => JsonSerializer.Serialize(_values, Wire.Json);
 
-    /// <summary>A filter that this server kept.</summary>
+    /// <summary>Reads a filter that this server stored.</summary>
     public static BulkFilter Kept(string text) =>
         new(
             new SortedDictionary<string, string[]>(
@@ -68,9 +65,7 @@ internal sealed class BulkFilter
             )
         );
 
-    /// <summary>
-    /// The filter of a body: a text (of which commas make a list, as in a query) or a list of texts each.
-    /// </summary>
+    /// <summary>Reads the filter of a body: texts (with commas as in a query) or lists of texts.</summary>
     public static Checked<BulkFilter> Read(JsonElement filter, IReadOnlyList<string> names)
     {
         var values = new List<(string, string[])>();
@@ -93,7 +88,7 @@ internal sealed class BulkFilter
         return Of(values, names);
     }
 
-    /// <summary>The filter of a page's query: names with a text each.</summary>
+    /// <summary>Reads the filter of a page's query: names with one text each.</summary>
     public static Checked<BulkFilter> Read(
         IEnumerable<KeyValuePair<string, string>> given,
         IReadOnlyList<string> names

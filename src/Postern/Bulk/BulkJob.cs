@@ -3,11 +3,11 @@ using Postern.Access;
 namespace Postern.Bulk;
 
 /// <summary>
-/// One action on many things. The ids are those that the preview found; each is done, or skipped with the reason.
+/// One action on many things. The ids are those that the preview found. Each thing is done, or skipped with a reason.
 ///
-/// What always holds: an item's effect, its outcome and <see cref="Place"/> are one transaction under the lease's
-/// number, so a crash between two items repeats none, and a node that lost the lease, or a job that was stopped, writes
-/// nothing. Each batch begins with the authority of who asked, as it is then. Times are microseconds.
+/// The effect of an item, its outcome and <see cref="Place"/> are one transaction under the lease's number. So a crash
+/// between two items repeats none, and a node that lost the lease, or a stopped job, writes nothing. Each batch begins
+/// with a check of the present authority of the person who asked. Times are microseconds.
 /// </summary>
 internal sealed record BulkJob
 {
@@ -17,10 +17,10 @@ internal sealed record BulkJob
     public const string Stopped = "stopped";
     public static readonly string[] Statuses = [Running, Done, Stopped];
 
-    /// <summary>Items of a job at most.</summary>
+    /// <summary>The most items of a job.</summary>
     public const int MaxItems = 10_000;
 
-    /// <summary>Characters of the reason at most: those of a session's close.</summary>
+    /// <summary>The most characters of the reason: as many as a session's close has.</summary>
     public const int MaxReason = 256;
 
     public required string Project { get; init; }
@@ -32,20 +32,20 @@ internal sealed record BulkJob
     /// <summary>The time of the preview.</summary>
     public required long AsOf { get; init; }
 
-    /// <summary>Who asked.</summary>
+    /// <summary>The person or key that asked.</summary>
     public required Mandate By { get; init; }
     public string? Address { get; init; }
 
-    /// <summary>The ids as a JSON list; empty where the job is only shown.</summary>
+    /// <summary>The ids as a JSON list; empty when the job is only shown.</summary>
     public required string Items { get; init; }
     public required long Matched { get; init; }
 
-    /// <summary>The next of the items.</summary>
+    /// <summary>The index of the next item.</summary>
     public long Place { get; init; }
     public long DoneCount { get; init; }
     public long SkippedCount { get; init; }
 
-    /// <summary>Of what was sent again, what has arrived.</summary>
+    /// <summary>How many of those that were sent again have arrived.</summary>
     public long ArrivedCount { get; init; }
     public required string Status { get; init; }
     public string? StoppedBecause { get; init; }
@@ -55,16 +55,16 @@ internal sealed record BulkJob
     public required long MovedAt { get; init; }
     public long? EndedAt { get; init; }
 
-    /// <summary>Until when it is looked at what arrives; null: there is nothing to wait for.</summary>
+    /// <summary>Until when arrivals are counted; null: there is nothing to count.</summary>
     public long? WaitsUntil { get; init; }
     public long LeaseNo { get; init; }
 
     public long Left => Matched - Place;
 
-    /// <summary>Grows with all that its page shows.</summary>
+    /// <summary>Increases with everything that its page shows.</summary>
     public long Revision =>
         Place + ArrivedCount + (EndedAt is null ? 0 : 1) + (EndedAt is null || WaitsUntil is not null ? 0 : 1);
 
-    /// <summary>True when nothing that its page shows will change any more.</summary>
+    /// <summary>Whether nothing on its page will change any more.</summary>
     public bool IsOver => EndedAt is not null && WaitsUntil is null;
 }

@@ -6,7 +6,7 @@ using Postern.Storage;
 
 namespace Postern.Bulk;
 
-/// <summary>Previews and starts jobs, for the API and for the console.</summary>
+/// <summary>Previews and starts jobs, for the API and the console.</summary>
 internal sealed class BulkJobs(
     Database database,
     BulkPreviews previews,
@@ -17,7 +17,7 @@ internal sealed class BulkJobs(
     public const int SampleSize = 5;
     private const int PageOfIds = 1000;
 
-    /// <summary>How long a preview looks for things that its filter finds rarely.</summary>
+    /// <summary>How long a preview searches when its filter rarely matches.</summary>
     private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(10);
 
     private readonly BulkAction[] _actions = [.. actions];
@@ -27,7 +27,7 @@ internal sealed class BulkJobs(
 
     public BulkAction? Find(string? name) => _actions.FirstOrDefault(a => a.Name == name);
 
-    /// <summary>What is asked for, once the caller may do it and its filter can be read.</summary>
+    /// <summary>Returns the request, when the caller may make it and its filter can be read.</summary>
     public static Checked<BulkAsk> Check(ProjectCaller caller, BulkAction action, BulkFilter filter, ErrorFormat family)
     {
         var need = action.RequiredScopeOf(filter);
@@ -43,7 +43,7 @@ internal sealed class BulkJobs(
             : new BulkAsk(action, filter);
     }
 
-    /// <summary>Finds what would be touched, and keeps it for the start.</summary>
+    /// <summary>Finds the things that would be affected, and stores them for the start.</summary>
     public async Task<BulkFound> PreviewAsync(HttpContext http, ProjectCaller caller, BulkAsk ask)
     {
         var scope = new BulkScope(ask.Filter, database.Now, caller.Authority.Allows(RequiredScope.FullAdmin));
@@ -65,9 +65,7 @@ internal sealed class BulkJobs(
         return new BulkFound(ids.Count, isCapped, [.. ids.Take(SampleSize)], mark);
     }
 
-    /// <summary>
-    /// Starts what was previewed. Under one mark there is one job, however often it is asked for.
-    /// </summary>
+    /// <summary>Starts the previewed action. One mark gives one job, however often it is sent.</summary>
     /// <param name="http">The request.</param>
     /// <param name="caller">Who asks.</param>
     /// <param name="ask">The same as was previewed.</param>
@@ -117,11 +115,11 @@ internal sealed class BulkJobs(
         });
     }
 
-    /// <summary>Returns whether whoever asks may see and stop a job.</summary>
+    /// <summary>Returns whether the caller may see and stop a job.</summary>
     public bool MayTouch(ProjectCaller caller, BulkJob job) =>
         Find(job.Action) is { } action && caller.Allows(action.RequiredScopeOf(job.Filter));
 
-    /// <summary>The ids of a job's or a preview's items.</summary>
+    /// <summary>Returns the ids of a job's or a preview's items.</summary>
     public static IReadOnlyList<string> ItemsOf(string items) => JsonSerializer.Deserialize<string[]>(items) ?? [];
 
     private static Refusal WrongMark =>

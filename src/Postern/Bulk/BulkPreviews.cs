@@ -7,18 +7,18 @@ using Postern.Storage;
 namespace Postern.Bulk;
 
 /// <summary>
-/// What previews found, kept until it is started or for <see cref="GoodFor"/>: a job touches what its preview found and
-/// nothing else.
+/// The results of previews, kept until the start or for <see cref="GoodFor"/>. A job affects only the things that its
+/// preview found.
 /// </summary>
 internal sealed class BulkPreviews(Database database)
 {
-    /// <summary>A mark is good for 15 minutes, in microseconds.</summary>
+    /// <summary>How long a mark is valid: 15 minutes, in microseconds.</summary>
     public const long GoodFor = 900_000_000;
 
-    /// <summary>Previews of a project that are kept: the newest.</summary>
+    /// <summary>The most previews of a project that are kept: the newest.</summary>
     public const int MostKept = 100;
 
-    /// <summary>Keeps what was found. Returns the mark.</summary>
+    /// <summary>Stores a result. Returns the mark.</summary>
     public Task<string> KeepAsync(string project, BulkAsk ask, IReadOnlyList<string> ids, long at)
     {
         var mark = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(24));
@@ -51,9 +51,7 @@ internal sealed class BulkPreviews(Database database)
         });
     }
 
-    /// <summary>
-    /// What the preview of a mark found, and when, if it asked for the same; null when there is none.
-    /// </summary>
+    /// <summary>Returns what the preview of a mark found, and when, if the request is the same; else null.</summary>
     public ValueTask<(string Items, long Matched, long At)?> FindAsync(string project, BulkAsk ask, string mark) =>
         database.ReadAsync(tx =>
             tx.FirstAsync<(string, long, long)?>(
@@ -70,7 +68,9 @@ internal sealed class BulkPreviews(Database database)
             )
         );
 
-    /// <summary>A mark is kept as its digest: who reads the database cannot start what somebody looked at.</summary>
+    /// <summary>
+    /// Only the digest of a mark is stored, so that a reader of the database cannot start a previewed job.
+    /// </summary>
     public static byte[] DigestOf(string mark) => SHA256.HashData(Encoding.UTF8.GetBytes(mark));
 
     public Task RemoveOldAsync(CancellationToken stop) =>

@@ -2,7 +2,7 @@ using Postern.Storage;
 
 namespace Postern.Bulk;
 
-/// <summary>Removes jobs that ended 30 days ago, and previews that nobody started.</summary>
+/// <summary>Removes jobs 30 days after their end, and previews that nobody started.</summary>
 internal sealed class BulkRetention(
     Database database,
     BulkStore store,
@@ -14,7 +14,7 @@ internal sealed class BulkRetention(
     /// <summary>30 days, in microseconds.</summary>
     private const long KeptFor = 30L * 86_400_000_000;
 
-    /// <summary>No deadline is its: it only sweeps.</summary>
+    /// <summary>It has no deadlines; it only removes rows.</summary>
     protected override Task PollAsync(CancellationToken stop) => Task.CompletedTask;
 
     protected override async Task SweepAsync(CancellationToken stop)

@@ -4,7 +4,7 @@ using Postern.Storage;
 
 namespace Postern.Bulk;
 
-/// <summary>Many at once: a preview, a job, its progress, its stop.</summary>
+/// <summary>The routes for bulk actions: preview, start, progress, stop.</summary>
 internal sealed class BulkRoutes(Database database, BulkStore store, BulkJobs jobs)
 {
     private const int MaxBody = 64 * 1024;
@@ -63,7 +63,7 @@ internal sealed class BulkRoutes(Database database, BulkStore store, BulkJobs jo
             : await PreviewAsync(http, caller, ask);
     }
 
-    /// <summary>A preview answers the mark that the start then names.</summary>
+    /// <summary>The answer to a preview contains the mark for the start.</summary>
     private static void CheckMark(AskBulk asked, Fields fields)
     {
         var isPreview = asked.Preview == true;
@@ -117,13 +117,15 @@ internal sealed class BulkRoutes(Database database, BulkStore store, BulkJobs jo
         return await ShowAsync(await store.FindAsync(job.Project, job.Id) ?? job);
     }
 
-    /// <summary>Returns why a job stands still, once a caller has stopped it.</summary>
+    /// <summary>Returns why a caller has stopped a job.</summary>
     public static string Said(ProjectCaller caller) => "stopped by " + caller.Authority.LoggedActor;
 
     private async Task<IResult> ShowAsync(BulkJob job) =>
         Reply.Ok(BulkView.Of(job, await store.SkippedAsync(job.Project, job.Id)));
 
-    /// <summary>The job of the path; whose action the caller may not do is as if it were not there.</summary>
+    /// <summary>
+    /// Returns the job of the path. A job whose action the caller may not do looks as if it did not exist.
+    /// </summary>
     private async ValueTask<Checked<BulkJob>> FindAsync(HttpContext http, ProjectCaller caller)
     {
         if (

@@ -5,10 +5,10 @@ using Postern.Storage;
 
 namespace Postern.Bulk;
 
-/// <summary>The row of a job: its columns, written in one place and read in one.</summary>
+/// <summary>The row of a job: the statements that write and read its columns.</summary>
 internal static class BulkRow
 {
-    /// <summary>All but the items, which a job that is only shown does not need.</summary>
+    /// <summary>All columns except the items, which a shown job does not need.</summary>
     public const string Columns = """
         project, id, action, filter, reason, as_of, credential, actor, key_id, secret, session, scopes, address,
         matched, place, done, skipped, arrived, status, stopped_because, created_at, moved_at, ended_at, waits_until,
@@ -45,7 +45,7 @@ internal static class BulkRow
             tx.Now
         );
 
-    /// <summary>A row of <see cref="Columns"/> with the items behind them.</summary>
+    /// <summary>Reads a row of <see cref="Columns"/> with the items behind them.</summary>
     public static BulkJob Map(DbDataReader r)
     {
         var person = JsonSerializer.Deserialize<Person>(r.GetString(11));
@@ -82,6 +82,6 @@ internal static class BulkRow
         };
     }
 
-    /// <summary>What is kept of a person without a key.</summary>
+    /// <summary>What is stored about a person without a key.</summary>
     private sealed record Person(string? Identity, IReadOnlyList<string> Scopes);
 }

@@ -1,12 +1,14 @@
 namespace Postern.Bulk;
 
-/// <summary>The things that a job looks for.</summary>
+/// <summary>The things that a job searches.</summary>
 /// <param name="Filter">The conditions.</param>
 /// <param name="AsOf">The time of the preview, microseconds: nothing that was made later is found.</param>
 /// <param name="WithInternal">Also what only administrators see.</param>
 internal sealed record BulkScope(BulkFilter Filter, long AsOf, bool WithInternal)
 {
-    /// <summary>The first instant, or null, and the last instant at which a found thing may have been made.</summary>
+    /// <summary>
+    /// The period in which a found thing may have been made: its first instant, or null, and its last.
+    /// </summary>
     public (long? From, long To) Made
     {
         get

@@ -3,18 +3,18 @@ using Postern.Storage;
 
 namespace Postern.Bulk;
 
-/// <summary>The jobs' rows. A job is worked on under a lease with a fencing number.</summary>
+/// <summary>The rows of jobs. A node works on a job under a lease with a fencing number.</summary>
 internal sealed class BulkStore(Database database)
 {
-    /// <summary>Jobs of a project that may run at once.</summary>
+    /// <summary>The most jobs of a project that may run at the same time.</summary>
     public const int MaxRunning = 2;
 
-    /// <summary>How often whoever watches a job hears of it: each so many items.</summary>
+    /// <summary>After how many items the watchers of a job are told.</summary>
     private const int ToldEach = 10;
 
     /// <summary>
-    /// Starts a job, in a transaction that holds the project's row. The same mark again returns the job that it started
-    /// first; null when as many are running as may.
+    /// Starts a job, in a transaction that holds the project's row. The same mark returns the job that it started
+    /// first. Returns null when too many jobs run.
     /// </summary>
     public static async ValueTask<BulkJob?> StartAsync(Tx tx, BulkJob job, byte[] mark)
     {
@@ -33,7 +33,7 @@ internal sealed class BulkStore(Database database)
         return job with { CreatedAt = tx.Now, MovedAt = tx.Now };
     }
 
-    /// <summary>The job that a mark started.</summary>
+    /// <summary>Returns the job that a mark started.</summary>
     public static ValueTask<BulkJob?> FindAsync(Tx tx, string project, byte[] mark) =>
         tx.FirstAsync(
             $"SELECT {BulkRow.WithoutItems} FROM bulk_job WHERE project = $1 AND mark = $2",
@@ -58,7 +58,7 @@ internal sealed class BulkStore(Database database)
             ) == 1
         );
 
-    /// <summary>Takes jobs that no node holds, those first that wait longest, each with its items.</summary>
+    /// <summary>Claims jobs without a holder, those that have waited longest first, each with its items.</summary>
     public Task<List<BulkJob>> ClaimAsync(int limit, TimeSpan lease) =>
         database.WriteAsync(tx =>
             tx.ListAsync(
@@ -78,8 +78,8 @@ internal sealed class BulkStore(Database database)
         );
 
     /// <summary>
-    /// After a start on a database that no other process serves: whatever was claimed was claimed by a process that is
-    /// gone.
+    /// Releases all leases at the start on a database that only this process uses: their holder is a process that has
+    /// ended.
     /// </summary>
     public Task<int> ReleaseAllAsync() =>
         database.WriteAsync(async tx =>
@@ -92,7 +92,7 @@ internal sealed class BulkStore(Database database)
         );
 
     /// <summary>
-    /// Notes the outcome of the item at <paramref name="place"/>, in the transaction of its effect, and holds on to the
+    /// Records the outcome of the item at <paramref name="place"/>, in the transaction of its effect, and renews the
     /// lease.
     /// </summary>
     /// <param name="skip">Why the item was left as it is; null when it was done.</param>
@@ -132,7 +132,7 @@ internal sealed class BulkStore(Database database)
             tx.Notify(job.Id);
     }
 
-    /// <summary>Gives a job back, for whichever node takes it next; without effect when the lease was lost.</summary>
+    /// <summary>Releases a job for another node; no effect when the lease was lost.</summary>
     public Task<int> LeaveAsync(BulkJob job, TimeSpan wait = default) =>
         database.WriteAsync(tx =>
         {
@@ -146,7 +146,7 @@ internal sealed class BulkStore(Database database)
             );
         });
 
-    /// <summary>The job has ended; without effect when the lease was lost.</summary>
+    /// <summary>Ends the job; no effect when the lease was lost.</summary>
     /// <param name="job">As it was claimed.</param>
     /// <param name="status">How.</param>
     /// <param name="why">Why it was stopped; null when it is done.</param>
@@ -171,7 +171,7 @@ internal sealed class BulkStore(Database database)
             );
         });
 
-    /// <summary>What has arrived of it; with <paramref name="isOver"/> nothing more is expected.</summary>
+    /// <summary>Stores how many have arrived; with <paramref name="isOver"/> no further ones are expected.</summary>
     public Task<int> ArrivedAsync(BulkJob job, long arrived, bool isOver, TimeSpan wait) =>
         database.WriteAsync(tx =>
         {
@@ -191,7 +191,7 @@ internal sealed class BulkStore(Database database)
         });
 
     /// <summary>
-    /// Stops a job: the item under way is done or not, and none after it is. Without effect when it has ended.
+    /// Stops a job: the present item is done or not, and no later one is. No effect when the job has ended.
     /// </summary>
     public static ValueTask<int> StopAsync(Tx tx, string project, string id, string why)
     {
@@ -219,7 +219,7 @@ internal sealed class BulkStore(Database database)
             )
         );
 
-    /// <summary>Jobs, newest first.</summary>
+    /// <summary>Returns jobs, newest first.</summary>
     public ValueTask<List<BulkJob>> ListAsync(string project, string? before, int limit) =>
         database.SearchAsync(tx =>
             tx.ListAsync(
@@ -233,9 +233,7 @@ internal sealed class BulkStore(Database database)
             )
         );
 
-    /// <summary>
-    /// Returns why items were skipped, the most frequent first, each with its number and the first item.
-    /// </summary>
+    /// <summary>Counts the skipped items by reason, the most frequent first, each with the first item.</summary>
     public ValueTask<List<SkipCount>> SkippedAsync(string project, string id) =>
         database.SearchAsync(tx =>
             tx.ListAsync(
@@ -249,7 +247,7 @@ internal sealed class BulkStore(Database database)
             )
         );
 
-    /// <summary>Retention, one job a transaction with what it skipped. False: none is old enough.</summary>
+    /// <summary>Removes one old job with its skipped items. Returns false when none is old enough.</summary>
     public Task<bool> RemoveOneAsync(long before) =>
         database.WriteAsync(async tx =>
         {

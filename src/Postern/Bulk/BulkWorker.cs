@@ -4,8 +4,8 @@ using Postern.Storage;
 namespace Postern.Bulk;
 
 /// <summary>
-/// Goes through the items of running jobs, a batch of each job at a time, and then looks for a while at what arrives of
-/// what was sent again. A job whose node died is taken over when its lease has run out.
+/// Works through the items of running jobs, a batch of each job at a time, and then counts for a while how many of
+/// those that were sent again arrive. When a node dies, its job is taken over after its lease.
 /// </summary>
 internal sealed class BulkWorker(
     Database database,
@@ -19,12 +19,12 @@ internal sealed class BulkWorker(
     private const int Batch = 100;
     private const int JobsAtOnce = 8;
 
-    /// <summary>An item that cannot be done now is waited for so long, in microseconds.</summary>
+    /// <summary>How long to wait for an item that cannot be done now, in microseconds.</summary>
     private const long Patience = 600_000_000;
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    /// <summary>Most of what arrives does so at once.</summary>
+    /// <summary>Most deliveries that arrive do so at once.</summary>
     private static readonly TimeSpan LooksFor = TimeSpan.FromMinutes(10);
 
     private readonly BulkAction[] _actions = [.. actions];
@@ -44,11 +44,11 @@ internal sealed class BulkWorker(
             return false;
         var claimed = await store.ClaimAsync(JobsAtOnce, Lease);
         var went = await Task.WhenAll(claimed.Select(job => WorkAsync(job, stop)));
-        // What could not go on is tried by the next look, rather than at once.
+        // A job that could not go on is tried by the next look, not at once.
         return went.Any(one => one);
     }
 
-    /// <summary>What is to be done of a job now. False: it did not get on.</summary>
+    /// <summary>Does the next part of a job. Returns false when it made no progress.</summary>
     private async Task<bool> WorkAsync(BulkJob job, CancellationToken stop)
     {
         try
@@ -68,7 +68,7 @@ internal sealed class BulkWorker(
         {
             LookLog.OneFailed(Log, job.Id, fault);
         }
-        // Its lease runs out, and then it is taken again: by then the fault may be over.
+        // Its lease runs out, and then it is claimed again; the fault may be over by then.
         return false;
     }
 
@@ -97,7 +97,7 @@ internal sealed class BulkWorker(
         return true;
     }
 
-    /// <summary>Returns why the job may not go on, in the words of an ended stream; null when it may.</summary>
+    /// <summary>Returns why the job may not go on, in the words of an ended stream, or null.</summary>
     private string? WhyStopped(BulkJob job, BulkAction? action, Authority? authority)
     {
         if (action is null)
@@ -108,7 +108,7 @@ internal sealed class BulkWorker(
             ?? (authority.Allows(action.RequiredScopeOf(job.Filter)) ? null : StreamEnd.Forbidden);
     }
 
-    /// <summary>One item. False: it can be neither done nor skipped now.</summary>
+    /// <summary>Handles one item. Returns false when it can be neither done nor skipped now.</summary>
     private async Task<bool> OneAsync(BulkAction action, BulkItem item, int place)
     {
         try
@@ -131,7 +131,7 @@ internal sealed class BulkWorker(
         }
         catch (Exception fault) when (fault is not (LeaseLostException or StorageUnavailableException))
         {
-            // One that cannot be done keeps no other waiting.
+            // An item that cannot be done does not stop the others.
             LookLog.OneFailed(Log, item.Id, fault);
             await SkipAsync(item, place, Skip.Broken);
         }
@@ -145,7 +145,7 @@ internal sealed class BulkWorker(
             return 0;
         });
 
-    /// <summary>Ends the transaction of an item: its audit and its outcome.</summary>
+    /// <summary>Ends the transaction of an item with its audit row and its outcome.</summary>
     private static async ValueTask NoteAsync(Tx tx, BulkAction action, BulkItem item, int place, Skip? skip)
     {
         var job = item.Job;
@@ -165,7 +165,7 @@ internal sealed class BulkWorker(
         await BulkStore.NoteAsync(tx, item, place, skip, Lease);
     }
 
-    /// <summary>Looks at what of an ended job has arrived. False: nothing is left to do now.</summary>
+    /// <summary>Counts the arrivals of an ended job. Returns false when there is nothing to do now.</summary>
     private async Task<bool> LookAsync(BulkJob job)
     {
         var action = _actions.FirstOrDefault(a => a.Name == job.Action);

@@ -2,7 +2,7 @@ using Postern.Storage;
 
 namespace Postern.Bulk;
 
-/// <summary>An action that does what it does to one thing inside one transaction.</summary>
+/// <summary>An action that handles one thing inside one transaction.</summary>
 internal abstract class BulkWrite(Database database) : BulkAction
 {
     public sealed override Task DoAsync(BulkItem item, Func<Tx, Skip?, ValueTask> note) =>
@@ -12,6 +12,6 @@ internal abstract class BulkWrite(Database database) : BulkAction
             return 0;
         });
 
-    /// <summary>Does it, where the filter still finds the thing. Returns why it was left as it is, or null.</summary>
+    /// <summary>Does it, if the filter still matches the thing. Returns why it was skipped, or null.</summary>
     protected abstract ValueTask<Skip?> DoAsync(Tx tx, BulkItem item);
 }

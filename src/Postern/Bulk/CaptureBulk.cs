@@ -5,9 +5,7 @@ using Postern.Triggers;
 
 namespace Postern.Bulk;
 
-/// <summary>
-/// Starts many captured requests of a trigger again. One that finds the trigger full waits for a place.
-/// </summary>
+/// <summary>Starts many captured requests of a trigger again. When the trigger is full, it waits for a place.</summary>
 internal sealed class CaptureBulk(
     Database database,
     CaptureMatches matches,
@@ -24,7 +22,7 @@ internal sealed class CaptureBulk(
 
     public override RequiredScope RequiredScope { get; } = new("trigger", "triggers");
 
-    /// <summary>The filter names one trigger: the right on that one is enough.</summary>
+    /// <summary>The filter names one trigger, so the right on that trigger is enough.</summary>
     public override RequiredScope RequiredScopeOf(BulkFilter filter) =>
         filter.One("trigger") is { } trigger ? RequiredScope with { Id = trigger } : RequiredScope;
 

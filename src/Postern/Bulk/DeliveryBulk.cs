@@ -51,7 +51,7 @@ internal sealed class DeliveryBulk(
             || !await DeliveryMatches.IsFoundAsync(tx, project, id, FilterOf(item.Scope))
         )
             return Skip.Changed;
-        // What arrived is not sent again, and what is pending is on its way.
+        // A delivery that has arrived is not sent again, and a pending one is on its way.
         if (delivery.Status != Delivery.Dead)
             return new Skip("not_dead", $"It is {delivery.Status}.");
         return await again.RequeueAsync(tx, delivery) is { } why ? new Skip("not_retryable", why) : null;
@@ -94,7 +94,7 @@ internal sealed class DeliveryBulk(
             filter.One("purpose"),
             filter.One("subject"),
             from,
-            // Its end is none of the span; that of a job is.
+            // A period in the filter has no end here; the job has the time of its preview.
             to + 1
         )
         {

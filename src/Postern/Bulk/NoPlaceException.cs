@@ -1,4 +1,4 @@
 namespace Postern.Bulk;
 
-/// <summary>The item finds no place now: it is tried again, until it has waited for long enough.</summary>
+/// <summary>Thrown when there is no place for the item now. It is tried again for a limited time.</summary>
 internal sealed class NoPlaceException() : Exception("The item finds no place now.");

@@ -42,7 +42,7 @@ internal sealed class RunBulk(bool retries, Database database, RunMatches matche
             || !await RunMatches.IsFoundAsync(tx, job.Project, item.Id, FilterOf(item.Scope))
         )
             return Skip.Changed;
-        // Cancelled once more it would be cancelled, and this job would not have done it.
+        // A cancelled run would be reported as done, although this job did not cancel it.
         if (!retries && run.IsEnded)
             return new Skip("run_ended", $"The run has ended as {run.Status}.");
         var by = new Actor(job.By.Credential, job.By.Actor);

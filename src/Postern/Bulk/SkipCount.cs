@@ -1,4 +1,4 @@
 namespace Postern.Bulk;
 
-/// <summary>A reason, how many items it kept from being done, and one of them.</summary>
+/// <summary>A reason with the number of skipped items, and one of them.</summary>
 internal sealed record SkipCount(Skip Skip, long Count, string Item);

@@ -3,7 +3,7 @@ using Postern.Http;
 
 namespace Postern.History;
 
-/// <summary>How history words its errors: one shape a status, as its clients parse them.</summary>
+/// <summary>The error format of history: one shape for each status, as its clients parse them.</summary>
 internal sealed class HistoryFamily : ErrorFormat
 {
     public static HistoryFamily Instance { get; } = new();

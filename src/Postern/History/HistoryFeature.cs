@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.History;
 
-/// <summary>Composes history: transcripts.</summary>
+/// <summary>Composes history: reading transcripts.</summary>
 internal static class HistoryFeature
 {
     public static IServiceCollection AddHistory(this IServiceCollection services)

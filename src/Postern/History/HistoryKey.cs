@@ -3,8 +3,8 @@ using Postern.Sessions;
 namespace Postern.History;
 
 /// <summary>
-/// The key that history is read by: <c>agent:&lt;agent&gt;:&lt;rest&gt;</c>, a bare rest (of the default agent, or any
-/// external id), or <c>session_…</c>.
+/// The key of a history: <c>agent:&lt;agent&gt;:&lt;rest&gt;</c>, only the rest (of the default agent, or any external
+/// id), or <c>session_…</c>.
 /// </summary>
 internal readonly record struct HistoryKey(string Text, string? Agent, string Rest)
 {
@@ -33,8 +33,7 @@ internal readonly record struct HistoryKey(string Text, string? Agent, string Re
             : await sessions.FindByKeyAsync(project, Session.KeyOf(Agent, Rest));
 
     /// <summary>
-    /// Like <see cref="FindAsync"/>, from memory where the session was seen before: which session a key means never
-    /// changes.
+    /// Like <see cref="FindAsync"/>, but from memory for known sessions: the session of a key never changes.
     /// </summary>
     public async ValueTask<SessionRef?> NameAsync(SessionStore sessions, string project)
     {

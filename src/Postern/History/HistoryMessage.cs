@@ -4,7 +4,7 @@ using Postern.Http;
 
 namespace Postern.History;
 
-/// <summary>A message as <see cref="MessageJson"/> writes it.</summary>
+/// <summary>A message in the form of <see cref="MessageJson"/>.</summary>
 internal sealed record HistoryMessage(
     [Member("Who speaks.")] string Role,
     [Chosen("Its blocks. A text over 8000 characters is cut, unless full=1 asks for all of it.", "array")]

@@ -8,24 +8,22 @@ using Postern.Sessions;
 
 namespace Postern.History;
 
-/// <summary>
-/// A rendered page: the JSON body as it goes out, and its ETag. Rendered once for all who ask for the same.
-/// </summary>
+/// <summary>A rendered page: the JSON body, and its ETag. It is rendered once for all equal requests.</summary>
 internal sealed class HistoryPage(ReadOnlyMemory<byte> json, int size, string etag, long lastSeq)
 {
     private byte[]? _gzipped;
 
-    /// <summary>Bytes that the body takes in memory, with what is unused of its buffer.</summary>
+    /// <summary>The memory of the body, including the unused part of its buffer.</summary>
     public int Size { get; } = size;
 
     public ReadOnlyMemory<byte> Json { get; } = json;
 
     public string ETag { get; } = etag;
 
-    /// <summary>The newest number in the page, or what it was asked from: where a stream goes on.</summary>
+    /// <summary>The newest number in the page, or the number that was asked for; a stream continues there.</summary>
     public long LastSeq { get; } = lastSeq;
 
-    /// <summary>The body gzipped.</summary>
+    /// <summary>The body, gzipped.</summary>
     /// <param name="isFirst">This call's copy is the one that the page keeps.</param>
     public byte[] Gzip(out bool isFirst)
     {
@@ -60,7 +58,7 @@ internal sealed class HistoryPage(ReadOnlyMemory<byte> json, int size, string et
         {
             json.WriteStartObject();
             json.WriteString("sessionKey"u8, key);
-            // The same array under both names: clients read one or the other.
+            // The same array under two names, because clients read one or the other.
             json.WritePropertyName("items"u8);
             json.WriteRawValue(list.WrittenSpan, skipInputValidation: true);
             if (!query.Lean)
@@ -76,7 +74,9 @@ internal sealed class HistoryPage(ReadOnlyMemory<byte> json, int size, string et
         return new HistoryPage(body.WrittenMemory, body.Capacity, ETagOf(query, body.WrittenSpan), lastSeq);
     }
 
-    /// <summary>Of what was asked and what is answered: equal tags mean equal pages, after a restore too.</summary>
+    /// <summary>
+    /// The tag depends on the request and on the content: equal tags mean equal pages, even after a restore.
+    /// </summary>
     private static string ETagOf(HistoryQuery query, ReadOnlySpan<byte> body)
     {
         var asked = $"{query.Limit} {query.Before} {query.After} {query.Lean} {query.Full}\n";

@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.History;
 
-/// <summary>The query of a history, checked.</summary>
+/// <summary>The checked query of a history.</summary>
 /// <param name="Before">Messages with a smaller number; null: the newest window.</param>
 /// <param name="After">Messages with a larger number, oldest first; null: backwards.</param>
 internal sealed record HistoryQuery(int Limit, long? Before, long? After, bool Lean, bool Full, bool Deltas)
@@ -37,7 +37,7 @@ internal sealed record HistoryQuery(int Limit, long? Before, long? After, bool L
         );
     }
 
-    /// <summary>Larger clamps, however large: the number may not fit any type. 0: it is none.</summary>
+    /// <summary>A larger number is reduced to the limit, even one that fits no type. 0: invalid.</summary>
     private static int LimitOf(string text)
     {
         if (!IsDigits(text))
@@ -48,7 +48,7 @@ internal sealed record HistoryQuery(int Limit, long? Before, long? After, bool L
             : Math.Min(int.Parse(digits), MaxLimit);
     }
 
-    /// <summary>A number, with or without <c>seq:</c> before it; 0: it is none.</summary>
+    /// <summary>A number, with or without <c>seq:</c> before it; 0: invalid.</summary>
     private static long PlaceOf(string text) =>
         TryNumber(text.StartsWith("seq:", StringComparison.Ordinal) ? text[4..] : text, out var number) ? number : 0;
 

@@ -5,29 +5,29 @@ using Postern.Storage;
 namespace Postern.History;
 
 /// <summary>
-/// Pages of transcripts. A page is a function of the session, where its transcript stands and the query (a database
-/// that was restored and written on has other messages under the same numbers, and stands elsewhere): it is
-/// rendered once and kept under those, so a repeat costs one indexed read of where it stands. The pages kept are
-/// bounded in bytes, with what an entry takes and its gzipped copy, and in number.
+/// Reads pages of transcripts. A page depends on the session, the state of its transcript and the query. (A restored
+/// database has other messages under the same numbers, but another state.) A page is rendered once and cached under
+/// these, so a repeat costs one indexed read of the state. The cache is limited in bytes, including its own overhead
+/// and the gzipped copies, and in number.
 /// </summary>
 internal sealed class HistoryReader(Transcript transcript)
 {
-    /// <summary>Bytes that all pages take together.</summary>
+    /// <summary>The most bytes of all pages together.</summary>
     public const long KeptBytes = 64 * 1024 * 1024;
     public const int KeptPages = 20_000;
 
     /// <summary>
-    /// What a page takes beside its bytes: key, query, entry, page and arrays, measured and rounded up.
+    /// The memory of a page besides its bytes: key, query, entry, page and arrays, measured and rounded up.
     /// </summary>
     private const int EntryBytes = 1024;
     private readonly ConcurrentDictionary<PageKey, HistoryPage> _pages = new();
     private readonly Lock _keeping = new();
     private long _bytes;
 
-    /// <summary>Returns how many pages are kept, and the bytes that are counted for them.</summary>
+    /// <summary>Returns how many pages are cached, and their counted bytes.</summary>
     public (int Pages, long Bytes) Kept => (_pages.Count, Interlocked.Read(ref _bytes));
 
-    /// <summary>The page, or null when the session is gone.</summary>
+    /// <summary>Returns the page, or null when the session is gone.</summary>
     public async ValueTask<HistoryPage?> ReadAsync(SessionRef name, HistoryQuery query)
     {
         if (await StandAsync(name) is not { } stand)
@@ -42,11 +42,11 @@ internal sealed class HistoryReader(Transcript transcript)
         return page;
     }
 
-    /// <summary>The page's body gzipped: made once, and counted with the pages that are kept.</summary>
+    /// <summary>Returns the page's body gzipped: made once, and counted with the cached pages.</summary>
     public byte[] GzippedOf(HistoryPage page)
     {
         var gzipped = page.Gzip(out var isFirst);
-        // Of a page that is not kept any more it counts too much until the next clearing, never too little.
+        // For a page that is no longer cached, the count is too high until the next clearing, never too low.
         if (isFirst)
             Count(gzipped.Length);
         return gzipped;
@@ -73,7 +73,7 @@ internal sealed class HistoryReader(Transcript transcript)
         }
     }
 
-    /// <summary>A bound, not a policy: what is asked for again is rendered again.</summary>
+    /// <summary>A limit, not a policy: when it is reached, pages are rendered again.</summary>
     private void Clear()
     {
         _pages.Clear();
@@ -86,7 +86,7 @@ internal sealed class HistoryReader(Transcript transcript)
     private async ValueTask<HistoryPage> BackwardAsync(SessionRef name, HistoryQuery query, TranscriptStand stand)
     {
         var last = stand.LastSeq;
-        // The page is of the messages up to `last` and no later one: it is kept under that number.
+        // The page contains the messages up to `last` and no later one, because it is cached under that number.
         var before = Math.Min(query.Before ?? long.MaxValue, last + 1);
         var rows = await transcript.BeforeAsync(name.Project, name.Id, before, query.Limit + 1);
         var more = rows.Count > query.Limit || (rows.Count > 0 && rows[^1].Seq > 1);

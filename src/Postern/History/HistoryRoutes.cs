@@ -12,7 +12,7 @@ using Postern.Storage;
 namespace Postern.History;
 
 /// <summary>
-/// History: reading a transcript, following it live, adding a message without a run, ending the live run.
+/// The routes of history: reading a transcript, following it live, adding a message without a run, ending the live run.
 /// </summary>
 internal sealed class HistoryRoutes(
     SessionStore sessions,
@@ -28,7 +28,7 @@ internal sealed class HistoryRoutes(
 
     private readonly string _vary = AnswerHeaders.VaryOf(options.Operators.IdentityHeader);
 
-    /// <summary>What the names of keys begin with that belong to a credential.</summary>
+    /// <summary>The prefix of the names of keys that belong to one credential.</summary>
     private const string OwnKeys = "own:";
 
     public void Map(Doors doors)
@@ -103,7 +103,7 @@ internal sealed class HistoryRoutes(
         return await streams.Database.WriteAsync(tx => CommitAsync(tx, caller, target, message, asked.IdempotencyKey));
     }
 
-    /// <summary>The blocks of a message, mended; empty when they have faults.</summary>
+    /// <summary>Returns the blocks of a message, mended; empty when they have faults.</summary>
     private static byte[] ContentOf(WriteMessage asked, Fields fields)
     {
         switch (asked.Content.ValueKind)
@@ -111,7 +111,7 @@ internal sealed class HistoryRoutes(
             case JsonValueKind.String:
                 return ChatMessage.Write(json => ChatMessage.WriteText(json, MendedJson.TextOf(asked.Content)));
             case JsonValueKind.Array:
-                // What is looked at is what is kept: a type may read otherwise once its escapes are mended.
+                // The mended text is checked and stored: a type may be another one when its escapes are mended.
                 var blocks = MendedJson.Of(JsonMarshal.GetRawUtf8Value(asked.Content).ToArray());
                 if (Validate(blocks) is { } problem)
                     fields.Fault("content", problem);
@@ -122,7 +122,7 @@ internal sealed class HistoryRoutes(
         }
     }
 
-    /// <summary>Returns why a list of blocks cannot be kept, or null.</summary>
+    /// <summary>Returns why a list of blocks cannot be stored, or null.</summary>
     private static string? Validate(ReadOnlyMemory<byte> blocks)
     {
         using var list = JsonDocument.Parse(blocks);
@@ -145,14 +145,14 @@ internal sealed class HistoryRoutes(
         return null;
     }
 
-    /// <summary>The id of the session that is written to; one that is not there yet is made.</summary>
+    /// <summary>Returns the id of the session to write to; a missing session is created.</summary>
     private async ValueTask<Checked<string>> SessionOfAsync(Tx tx, ProjectCaller caller, HistoryTarget target)
     {
         var (key, name) = target;
         if (name is not null)
             return name.Id;
         var agent = key.Agent ?? options.DefaultAgent;
-        // What POST /api/v1/sessions asks: the right to a name is not the right to make what bears it.
+        // The same checks as POST /api/v1/sessions: the right to a name is not the right to create its session.
         var mayMake = caller.Allows("write", "tasks", agent) || caller.Allows("write", "sessions");
         if (
             Session.Validate(key.Rest) is not null
@@ -167,7 +167,7 @@ internal sealed class HistoryRoutes(
             await created.RaiseAsync(tx, new SessionCreated(made));
             return id;
         }
-        // Somebody else made it in this moment, or the external id belongs to another agent's session.
+        // Another request has just created it, or the external id belongs to another agent's session.
         var there = await SessionStore.FindAsync(tx, caller.Project, key.Rest);
         return there?.Key == made.Key ? there.Id : new Refusal(409, "A session of another agent has this name");
     }
@@ -198,8 +198,8 @@ internal sealed class HistoryRoutes(
     }
 
     /// <summary>
-    /// The message that was committed under this key by this credential, or by version 0.3.0, which kept the key
-    /// alone.
+    /// Returns the message that was committed under this key by this credential, or by version 0.3.0, which stored only
+    /// the key.
     /// </summary>
     private static async ValueTask<Message?> FindRepeatAsync(
         Tx tx,
@@ -218,7 +218,7 @@ internal sealed class HistoryRoutes(
 
     private async Task<IResult> Kill(HttpContext http, ProjectCaller caller)
     {
-        // Granted, never implied: agents often hold the root key, whose rights are implied.
+        // An explicit right, never an implied one: agents often have the root key, whose rights are implied.
         if (!caller.Allows(RequiredScope.GrantedAdmin))
             return HistoryFamily.Missing("operator.admin");
         if (!(await FindAsync(http, caller, "admin", "operator.admin")).Try(out var name, out var refusal))
@@ -260,8 +260,8 @@ internal sealed class HistoryRoutes(
     }
 
     /// <summary>
-    /// The session of the path's key, or why this caller gets none: 400 for no key, 403 without any such scope, else
-    /// the one 404.
+    /// Returns the session of the path's key, or why not: 400 for an invalid key, 403 without any such scope, else the
+    /// uniform 404.
     /// </summary>
     private async ValueTask<Checked<SessionRef>> FindAsync(
         HttpContext http,
@@ -275,7 +275,7 @@ internal sealed class HistoryRoutes(
         return target.Name is { } name ? name : HistoryFamily.NotFound(target.Key.Text);
     }
 
-    /// <summary>The same, and a key that no session has yet is let through.</summary>
+    /// <summary>The same, but a key without a session is accepted.</summary>
     private async ValueTask<Checked<HistoryTarget>> FindTargetAsync(
         HttpContext http,
         ProjectCaller caller,
@@ -298,7 +298,7 @@ internal sealed class HistoryRoutes(
         return allowed ? new HistoryTarget(key, name) : HistoryFamily.NotFound(key.Text);
     }
 
-    /// <summary>A page, unless the client has it.</summary>
+    /// <summary>Returns a page, unless the client has it.</summary>
     private sealed class HistoryReply(HistoryReader reader, HistoryPage page, string vary) : IResult
     {
         public Task ExecuteAsync(HttpContext http)

@@ -10,10 +10,9 @@ using Postern.Storage;
 namespace Postern.History;
 
 /// <summary>
-/// One follower of a transcript, as server-sent events: the window first (unless it resumes), then every message once
-/// it is committed. It begins its cursor where the window ended, so a message committed meanwhile comes once. A number
-/// that no message has is from before a restore: the follower is given the window, which may lack messages that it has
-/// shown.
+/// One follower of a transcript, as server-sent events: first the window (unless it resumes), then every message when
+/// it is committed. It begins where the window ended, so each message comes once. A number that no message has is from
+/// before a restore: then the follower gets the window, which may lack messages that it has shown.
 /// </summary>
 internal sealed class HistoryStream(
     StreamContext streams,
@@ -58,15 +57,13 @@ internal sealed class HistoryStream(
         );
     }
 
-    /// <summary>
-    /// Whether the follower goes on where it was: it names a message that is there, or the beginning.
-    /// </summary>
+    /// <summary>Returns whether the follower can resume: it names an existing message, or the beginning.</summary>
     private async ValueTask<bool> ResumesAsync(TranscriptStand stand) =>
         resumeAfter is { } seq
         && (seq == 0 || seq == stand.LastSeq || await transcript.HoldsAsync(name.Project, name.Id, seq));
 
     /// <summary>
-    /// The first frame: exactly the JSON body. Answers the number it goes up to, or -1 when the stream is over.
+    /// Sends the first frame: exactly the JSON body. Returns its last number, or -1 when the stream is over.
     /// </summary>
     private async ValueTask<long> SendWindowAsync(LiveStream stream)
     {
@@ -112,7 +109,7 @@ internal sealed class HistoryStream(
         return session.IsOver(streams.Database.Now) ? StreamEnd.SessionClosed : null;
     }
 
-    /// <summary>Text that is still being made: the records of <c>out</c> of which only the deltas show.</summary>
+    /// <summary>Text that is being written: the records of <c>out</c>, of which only the deltas are shown.</summary>
     private LogSource DeltasOf()
     {
         var channel = ChannelFrames.Source(streams.Database, name, RecordStore.Out);
@@ -133,7 +130,8 @@ internal sealed class HistoryStream(
     }
 
     /// <summary>
-    /// What is new in the deltas, or null. A reader that fell behind skips: the committed message is what counts.
+    /// Returns what is new in the deltas, or null. A reader that is behind skips some: the committed message is what
+    /// counts.
     /// </summary>
     private static ReadOnlyMemory<byte>? NextDelta(Tail tail, ref long cursor)
     {

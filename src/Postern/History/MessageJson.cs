@@ -6,10 +6,10 @@ using Postern.Sessions;
 
 namespace Postern.History;
 
-/// <summary>A message as history shows it.</summary>
+/// <summary>Writes a message in the form of history.</summary>
 internal static class MessageJson
 {
-    /// <summary>UTF-16 units of one text that are shown unless the whole is asked for.</summary>
+    /// <summary>The UTF-16 units of one text that are shown, unless the whole is requested.</summary>
     public const int DisplayCap = 8000;
     private const string CutMark = "\n...(truncated)...";
 
@@ -19,7 +19,7 @@ internal static class MessageJson
         json.WriteString("role"u8, message.Role);
         json.WritePropertyName("content"u8);
         var cut = false;
-        // A content of fewer bytes than the cap holds no text over it.
+        // A content with fewer bytes than the limit contains no text over it.
         if (full || message.Content.Length <= DisplayCap)
             json.WriteRawValue(message.Content, skipInputValidation: true);
         else
@@ -57,7 +57,7 @@ internal static class MessageJson
                 continue;
             }
             cut = true;
-            // Never inside a code point: a high surrogate at the edge goes with its half.
+            // Never cut inside a code point: a high surrogate at the edge is cut too.
             var length = char.IsHighSurrogate(text[DisplayCap - 1]) ? DisplayCap - 1 : DisplayCap;
             json.WriteStartObject();
             foreach (var member in block.EnumerateObject())
@@ -73,7 +73,7 @@ internal static class MessageJson
         return cut;
     }
 
-    /// <summary>The event of one committed message.</summary>
+    /// <summary>Returns the event of one committed message.</summary>
     public static byte[] Frame(string key, Message message, bool full)
     {
         var data = new ArrayBufferWriter<byte>(512);

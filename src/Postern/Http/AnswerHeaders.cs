@@ -3,27 +3,26 @@ using Microsoft.Net.Http.Headers;
 namespace Postern.Http;
 
 /// <summary>
-/// The headers that every answer carries, set in one place before anything else looks at a request: no browser guesses
-/// the type of an answer, shows it in a frame, runs anything in it, or tells the next server where it was; and no cache
-/// keeps it. A page has a policy of its own, a transcript that can be asked for again may be kept by the caller's own
-/// client, a stream says that nobody may hold it back: they say so in place of what stands here, and nothing else does.
+/// Sets the headers of every answer, before anything else reads the request. No browser may guess the type of an
+/// answer, frame it, run anything in it, or send its address to another server, and no cache may store it. A page has
+/// its own policy, a transcript may be cached by the caller's own client, and a stream forbids buffering. Only these
+/// replace the headers here.
 /// </summary>
 internal static class AnswerHeaders
 {
-    /// <summary>Of whatever is no page: nothing may be loaded, run or framed.</summary>
+    /// <summary>For answers that are no page: nothing may be loaded, run or framed.</summary>
     public const string NoPage = "default-src 'none'; frame-ancestors 'none'";
 
     /// <summary>
-    /// Of the reference page under <c>/docs</c>, where people type their keys in: its own files and this server's
-    /// answers, no script that stands in the page itself, and no frame around it. (Styles do: the library sets them as
-    /// it draws.)
+    /// For the reference page under <c>/docs</c>, where people type their keys: only its own files and this server's
+    /// answers, no inline script, no frame around it. (Inline styles are allowed, because the library sets them.)
     /// </summary>
     public const string ReferencePage =
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src "
         + "'self'; "
         + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-    /// <summary>What only this caller may read and may ask for again by its ETag.</summary>
+    /// <summary>For answers that only this caller may read, and may ask for again by ETag.</summary>
     public const string KeptByTheCaller = "private, no-cache";
 
     public static void Set(HttpResponse response)
@@ -35,7 +34,7 @@ internal static class AnswerHeaders
         headers.CacheControl = "no-store";
     }
 
-    /// <summary>Every header by which one caller's answer differs from another's.</summary>
+    /// <summary>Returns every header that decides which caller's answer it is.</summary>
     /// <param name="identityHeader">In which a trusted proxy names the person.</param>
     public static string VaryOf(string identityHeader) =>
         string.Join(

@@ -4,19 +4,19 @@ using System.Text.Json;
 
 namespace Postern.Http;
 
-/// <summary>JSON of any kind that the caller chooses. What could not be kept of it is refused.</summary>
+/// <summary>JSON of any kind that the caller chooses. A value that could not be stored is refused.</summary>
 internal class AnyJsonAttribute(string words) : MemberAttribute(words)
 {
-    /// <summary>Bytes of it at most; 0: as many as the body may have.</summary>
+    /// <summary>The most bytes; 0: as many as the body may have.</summary>
     public int MaxBytes { get; init; }
 
-    /// <summary>Characters of it at most; 0: as many as the body may have.</summary>
+    /// <summary>The most characters; 0: as many as the body may have.</summary>
     public int MaxLength { get; init; }
 
-    /// <summary>What could not be kept of it is mended.</summary>
+    /// <summary>Whether a value that could not be stored is mended.</summary>
     public bool IsMended { get; init; }
 
-    /// <summary>It is read as it came, whatever it is: its handler says what is wrong with it.</summary>
+    /// <summary>Whether it is read unchanged, whatever it is; its handler says what is wrong with it.</summary>
     public bool IsRaw { get; init; }
 
     public override MemberRead? ReaderOf(Type type)
@@ -26,7 +26,7 @@ internal class AnyJsonAttribute(string words) : MemberAttribute(words)
         return IsRaw ? (fields, name, _) => fields.Find(name) : ReadKept;
     }
 
-    /// <summary>Returns whether it is of a kind that it may be; if not, a fault says so.</summary>
+    /// <summary>Returns whether it is of an allowed kind; if not, adds a fault.</summary>
     protected virtual bool Fits(Fields fields, string name, JsonElement given) => true;
 
     private object? ReadKept(Fields fields, string name, bool isRequired)

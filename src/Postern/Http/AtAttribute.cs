@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Postern.Http;
 
 /// <summary>
-/// An instant as this server writes it: ISO 8601 in UTC. In a request it is an RFC 3339 text, read as microseconds.
+/// An instant in this server's form: ISO 8601 in UTC. In a request it is an RFC 3339 text, read as microseconds.
 /// </summary>
 internal sealed class AtAttribute(string words) : MemberAttribute(words)
 {

@@ -5,19 +5,19 @@ using Microsoft.Net.Http.Headers;
 namespace Postern.Http;
 
 /// <summary>
-/// Undoes what a sender has done to a text on its way: compression (<c>Content-Encoding</c>), another charset than
-/// UTF-8, a byte order mark. What is not known is refused; it is never read as something else, or as nothing.
+/// Decodes a text as its sender encoded it: compression (<c>Content-Encoding</c>), another charset than UTF-8, a byte
+/// order mark. An unknown encoding is refused; it is never read as another one, or as empty.
 /// </summary>
 internal static class BodyEncoding
 {
     /// <summary>
-    /// Names of one <c>Content-Encoding</c>: a body that was compressed more often than this is none.
+    /// The most names in a <c>Content-Encoding</c>. A body that was compressed more often is refused.
     /// </summary>
     private const int MaxCodings = 2;
 
     private static readonly Encoding Windows1252 = CodePagesEncodingProvider.Instance.GetEncoding(1252)!;
 
-    /// <summary>Returns the body as UTF-8 without a byte order mark, or why it cannot be understood.</summary>
+    /// <summary>Returns the body as UTF-8 without a byte order mark, or why it cannot be decoded.</summary>
     /// <param name="body">The bytes as they came.</param>
     /// <param name="contentType">The header, in any spelling; null when there is none.</param>
     /// <param name="contentEncoding">The values of the header.</param>
@@ -59,7 +59,7 @@ internal static class BodyEncoding
 
     private static Checked<ReadOnlyMemory<byte>> Open(string coding, ReadOnlyMemory<byte> packed, int limit)
     {
-        // By its name the format of zlib; some senders leave its frame out.
+        // By its name it has the format of zlib; some senders leave that frame out.
         var isBare =
             coding == "deflate"
             && !(
@@ -88,7 +88,7 @@ internal static class BodyEncoding
     private static Checked<ReadOnlyMemory<byte>> Decode(ReadOnlyMemory<byte> body, string? charset, int limit)
     {
         var span = body.Span;
-        // A mark at the beginning is surer than a header.
+        // A byte order mark is more reliable than a header.
         if (span is [0xEF, 0xBB, 0xBF, ..])
             return body[3..];
         if (span is [0xFF, 0xFE, 0, 0, ..] or [0, 0, 0xFE, 0xFF, ..])
@@ -112,7 +112,7 @@ internal static class BodyEncoding
             _ => UnknownCharset(charset),
         };
 
-    /// <summary>Half of a character becomes U+FFFD: nothing around it is lost.</summary>
+    /// <summary>Half of a character becomes U+FFFD, and nothing around it is lost.</summary>
     private static Checked<ReadOnlyMemory<byte>> Recode(Encoding encoding, ReadOnlyMemory<byte> body, int limit)
     {
         var text = Encoding.UTF8.GetBytes(encoding.GetString(body.Span));

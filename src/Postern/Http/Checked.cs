@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Postern.Http;
 
 /// <summary>
-/// A value, or the refusal that is answered instead of it: exactly one of the two. The compiler holds whoever takes it
-/// apart (<see cref="Try"/>) to looking which one it is.
+/// A value, or the refusal to answer instead: exactly one of the two. The compiler makes sure that a caller checks
+/// which one it is (<see cref="Try"/>).
 /// </summary>
 internal readonly struct Checked<T>
     where T : notnull

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace Postern.Http;
 
-/// <summary>JSON that the caller chooses, of certain types: an object, or those that are named. It is mended.</summary>
+/// <summary>JSON that the caller chooses, of certain types: an object, or the named ones. It is mended.</summary>
 internal sealed class ChosenAttribute : AnyJsonAttribute
 {
     private readonly string[] _types;
@@ -19,7 +19,7 @@ internal sealed class ChosenAttribute : AnyJsonAttribute
     {
         foreach (var type in _types)
             Schemas.Widen(schema, type);
-        // Said of each by itself, so that generators make a list or a map of anything of it.
+        // Repeated for each type, because generators need it to make a typed list or map.
         if (_types.Contains("array", StringComparer.Ordinal))
             schema["items"] = new JsonObject();
         if (_types.Contains("object", StringComparer.Ordinal))

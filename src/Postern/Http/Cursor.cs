@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Postern.Http;
 
-/// <summary>An opaque cursor of a list: where the page ended, by (time, id). Clients give it back as it came.</summary>
+/// <summary>
+/// An opaque cursor of a list: the place where the page ended, by (time, id). Clients send it back unchanged.
+/// </summary>
 internal readonly record struct Cursor(long At, string Id)
 {
     /// <summary>Ids that callers choose have up to 255 characters, of up to four bytes.</summary>
@@ -11,7 +13,7 @@ internal readonly record struct Cursor(long At, string Id)
 
     public (long At, string Id) Place => (At, Id);
 
-    /// <summary>The cursor behind a place; null where there is none.</summary>
+    /// <summary>Returns the cursor behind a place, or null when there is none.</summary>
     public static string? Text((long At, string Id)? place) =>
         place is { } at ? new Cursor(at.At, at.Id).ToString() : null;
 

@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Postern.Http;
 
 /// <summary>
-/// How one family of routes words its errors. Each contract's bodies are exact, so each family has one writer of them.
+/// The form of errors for a family of routes. Each contract fixes its bodies exactly, so each family has one class that
+/// writes them.
 /// </summary>
 internal abstract class ErrorFormat
 {
@@ -13,20 +14,18 @@ internal abstract class ErrorFormat
     public abstract Type Shape { get; }
 
     /// <summary>
-    /// The family that was set for the request, whose route stands for many or is none; else the family of the matched
-    /// route; problem details where no route matched.
+    /// Returns the family that was set for the request, when its route stands for several families or for none; else
+    /// the family of the matched route; without a route, problem details.
     /// </summary>
     public static ErrorFormat Of(HttpContext http) =>
         http.Features.Get<ErrorFormat>()
         ?? http.GetEndpoint()?.Metadata.GetMetadata<ErrorFormat>()
         ?? ProblemFormat.Instance;
 
-    /// <summary>Where its clients ask, if they are answered in its words even where no route is.</summary>
+    /// <summary>The paths of its clients, when they are answered in its form even without a route.</summary>
     public virtual IReadOnlyList<string> Prefixes => [];
 
-    /// <summary>
-    /// Sets for a request that has no route here the family whose clients ask under its path, if one does.
-    /// </summary>
+    /// <summary>Sets the family for a request without a route, by its path, if there is one.</summary>
     public static void SetByPath(HttpContext http, PathString path, params ReadOnlySpan<ErrorFormat> families)
     {
         foreach (var family in families)
@@ -36,23 +35,24 @@ internal abstract class ErrorFormat
 
     public abstract void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http);
 
-    /// <summary>What a missing or unfit credential is told.</summary>
+    /// <summary>The refusal for a missing or unfit credential.</summary>
     public virtual string Unauthorized(UnfitCredential why) => "Unauthorized";
 
-    /// <summary>What a caller without the scope is told.</summary>
+    /// <summary>The refusal for a caller without the scope.</summary>
     public abstract Refusal Forbidden(string requiredScope);
 
     /// <summary>
-    /// Answers a refusal in a form of its own, whose status and headers are set; false: its body is written as JSON.
+    /// Answers a refusal in its own way, with status and headers already set. Returns false when the body is to be
+    /// written as JSON.
     /// </summary>
     public virtual ValueTask<bool> TryAnswerAsync(Refusal refusal, HttpContext http) => new(false);
 
-    /// <summary>Headers that every answer of the family carries.</summary>
+    /// <summary>Headers that every answer of the family has.</summary>
     public virtual void Prepare(HttpContext http) { }
 
     /// <summary>
-    /// Whether a code stands in the answers of families that have none otherwise: a client must be able to tell that it
-    /// is its credential that is sent in a wrong way.
+    /// Whether a code is included by families that otherwise have none: a client must be able to recognise that its
+    /// credential was sent in a wrong way.
     /// </summary>
     protected static bool IsOfEveryFamily(string code) => code is "credential_in_url" or "ambiguous_credentials";
 

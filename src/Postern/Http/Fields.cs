@@ -4,12 +4,12 @@ namespace Postern.Http;
 
 /// <summary>
 /// The body of a request as a JSON object. It is read once, as the record that its door documents
-/// (<see cref="Read{T}"/>); who handles it adds what else is wrong. Every fault is kept with the name of its field, so
-/// that one answer names them all.
+/// (<see cref="Read{T}"/>); its handler adds further faults. Every fault has the name of its field, and one answer
+/// contains all of them.
 /// </summary>
 internal sealed class Fields
 {
-    /// <summary>What is told of a text that holds half of a character or a NUL.</summary>
+    /// <summary>The message for a text with half of a character or a NUL.</summary>
     public const string Unfit = "must be Unicode text without NUL: it holds half of a character, or a NUL";
 
     private readonly JsonElement _root;
@@ -35,7 +35,9 @@ internal sealed class Fields
     /// <summary>The whole object.</summary>
     public JsonElement Root => _root;
 
-    /// <summary>The body of a request as fields, or its refusal. The document lives as long as the request.</summary>
+    /// <summary>
+    /// Returns the body of a request as fields, or its refusal. The document lives as long as the request.
+    /// </summary>
     public static async ValueTask<Checked<Fields>> ReadAsync(HttpContext http, int limit, bool emptyObject = false)
     {
         if (!(await RequestBody.ReadAsync(http, limit)).Try(out var body, out var tooLarge))
@@ -50,7 +52,8 @@ internal sealed class Fields
     }
 
     /// <summary>
-    /// The record of the body, by the attributes of its members. Faults are kept; with any of them it means nothing.
+    /// Returns the record of the body, read by the attributes of its members. Faults are collected; with any of them
+    /// the record is meaningless.
     /// </summary>
     public T Read<T>()
         where T : class
@@ -66,12 +69,12 @@ internal sealed class Fields
         return record;
     }
 
-    /// <summary>The same body without its faults, for what may run more than once.</summary>
+    /// <summary>Returns the same body without its faults, for code that may run more than once.</summary>
     public Fields Again() => new(_root, _documented, _isPart);
 
     /// <summary>
-    /// An object inside the body, under the name of its member: what is wrong with it is wrong with the whole, named by
-    /// where it stands. Null when the member is left out, or is no object.
+    /// Returns an object inside the body, under its member's name. Its faults belong to the whole body and are named by
+    /// their path. Null when the member is missing or no object.
     /// </summary>
     public Fields? Part(string name)
     {
@@ -84,10 +87,10 @@ internal sealed class Fields
         return part;
     }
 
-    /// <summary>An object inside the body, wherever it stands.</summary>
+    /// <summary>An object inside the body, at any place.</summary>
     public Fields PartAt(string at, JsonElement given) => new(given, this, at);
 
-    /// <summary>What a member is after a change: null clears it, and absent it stays what it was.</summary>
+    /// <summary>Returns a member after a change: null clears it, and a missing one keeps the old value.</summary>
     public T? Changed<T>(string name, T? given, T? before) => IsNull(name) ? default : given ?? before;
 
     public void Fault(string field, string problem)
@@ -96,7 +99,7 @@ internal sealed class Fields
         _whole?.Fault($"{_at}.{field}", problem);
     }
 
-    /// <summary>All faults in one refusal, or null. The message names each field.</summary>
+    /// <summary>Returns all faults in one refusal, or null. The message names each field.</summary>
     public Refusal? Refusal(int status = 400)
     {
         if (_faults.Count == 0)
@@ -110,10 +113,13 @@ internal sealed class Fields
     public bool IsNull(string name) =>
         _root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Null;
 
-    /// <summary>Returns whether there is such a member, null or not.</summary>
+    /// <summary>Returns whether the member is present, even as null.</summary>
     public bool Names(string name) => _root.TryGetProperty(name, out _);
 
-    /// <summary>The whole object as it can be kept and given back: mended; null with a fault when it cannot.</summary>
+    /// <summary>
+    /// Returns the whole object in a form that can be stored and returned: mended. Null with a fault when that is
+    /// impossible.
+    /// </summary>
     public JsonElement? Mended()
     {
         if (MendedJson.Keepable(_root) is { } kept)
@@ -123,7 +129,7 @@ internal sealed class Fields
         return null;
     }
 
-    /// <summary>Members that were in the body and that its record does not name.</summary>
+    /// <summary>Returns the members of the body that its record does not name.</summary>
     public List<(string Name, JsonElement Value)> Unknown()
     {
         var unknown = new List<(string, JsonElement)>();
@@ -137,7 +143,9 @@ internal sealed class Fields
         return unknown;
     }
 
-    /// <summary>A member's value; null when it is left out, or null. For the attributes of records alone.</summary>
+    /// <summary>
+    /// Returns a member's value; null when it is missing or null. Only for the attributes of records.
+    /// </summary>
     internal JsonElement? Find(string name) =>
         _root.TryGetProperty(name, out var value)
         && value.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined)

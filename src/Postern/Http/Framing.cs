@@ -4,14 +4,13 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace Postern.Http;
 
 /// <summary>
-/// Where a request ends. A proxy in front reads that for itself, and where it reads it otherwise the rest of one
-/// caller's request becomes the beginning of another's (RFC 9112 §11.2). So of the forms that are read in more than one
-/// way none is taken: lines ended by LF alone, lengths that are not just digits, and codings of the transfer other than
-/// <c>chunked</c> alone.
+/// Checks where a request ends. A proxy in front decides that by itself. If it decides otherwise, the rest of one
+/// caller's request becomes the beginning of another's (RFC 9112 §11.2). So no ambiguous form is accepted: lines that
+/// end with LF only, lengths that are not plain digits, and transfer codings other than a single <c>chunked</c>.
 /// </summary>
 internal static class Framing
 {
-    /// <summary>The server's own switch; it is read when the server is made.</summary>
+    /// <summary>The server's own switch, which is read when the server is created.</summary>
     private const string NoBareLineFeeds = "Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators";
 
     private static readonly Encoding Digits = new DigitsEncoding();
@@ -19,12 +18,12 @@ internal static class Framing
     public static void Configure(KestrelServerOptions kestrel)
     {
         AppContext.SetSwitch(NoBareLineFeeds, true);
-        // Every byte of a header is taken as it is: what is no credential is refused by its door, not by the parser.
+        // Every byte of a header is accepted: a door refuses an invalid credential, not the parser.
         kestrel.RequestHeaderEncodingSelector = name =>
             name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase) ? Digits : Encoding.Latin1;
     }
 
-    /// <summary>Returns why a request's end cannot be told for certain; null when it can.</summary>
+    /// <summary>Returns why the end of a request is ambiguous, or null.</summary>
     public static Refusal? Validate(HttpContext http)
     {
         var coding = http.Request.Headers.TransferEncoding;
@@ -33,7 +32,7 @@ internal static class Framing
         var clear = coding is [{ } only] && only.Equals("chunked", StringComparison.OrdinalIgnoreCase);
         if (clear && !SaidLengthToo(http) && !HttpProtocol.IsHttp10(http.Request.Protocol))
             return null;
-        // What follows on the connection may be this request's or the next one's.
+        // The bytes that follow may belong to this request or to the next one.
         http.Response.Headers.Connection = "close";
         return Refusal.BadRequest(
             "Send a Content-Length or Transfer-Encoding: chunked, one of them",
@@ -41,13 +40,13 @@ internal static class Framing
         );
     }
 
-    /// <summary>The server takes the length away where both are said, and keeps it under this name.</summary>
+    /// <summary>When both are present, the server removes the length and keeps it under this name.</summary>
     private static bool SaidLengthToo(HttpContext http) =>
         http.Request.ContentLength is not null || http.Request.Headers.ContainsKey("X-Content-Length");
 
     /// <summary>
-    /// Shows the server's parser a length only when it is digits alone: the parser takes signs and blanks, and hands on
-    /// the number, so that nothing after it could still see them.
+    /// Gives the server's parser only a length of plain digits. The parser would accept signs and blanks and pass on
+    /// the number, so that nothing later could see them.
     /// </summary>
     private sealed class DigitsEncoding : Encoding
     {

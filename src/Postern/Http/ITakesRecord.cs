@@ -1,10 +1,10 @@
 namespace Postern.Http;
 
-/// <summary>Stands beside an endpoint whose document shows a record as the body.</summary>
+/// <summary>Metadata of an endpoint whose document shows a record as the body.</summary>
 internal interface ITakesRecord
 {
     Type? Request { get; }
 
-    /// <summary>Any of its members may be left out: it is a change of what is there.</summary>
+    /// <summary>Whether any member may be missing, because it is a change.</summary>
     bool RequestIsPart { get; }
 }

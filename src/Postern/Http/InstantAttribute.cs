@@ -4,8 +4,8 @@ using System.Text.Json.Nodes;
 namespace Postern.Http;
 
 /// <summary>
-/// An instant as requests give it: an ISO 8601 text, or a number (milliseconds unless the words say else). Read as
-/// microseconds; a member that is a <see cref="JsonElement"/> is as it came, and its handler says what it means.
+/// An instant in a request: an ISO 8601 text, or a number (milliseconds, unless the description says otherwise). It is
+/// read as microseconds. A member of the type JsonElement is read unchanged, for its handler.
 /// </summary>
 internal sealed class InstantAttribute(string words) : MemberAttribute(words)
 {

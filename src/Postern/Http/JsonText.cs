@@ -2,12 +2,12 @@ using System.Text.Json;
 
 namespace Postern.Http;
 
-/// <summary>Texts and names in JSON, as they can be kept.</summary>
+/// <summary>Texts and names in JSON, in a form that can be stored.</summary>
 internal static class JsonText
 {
     /// <summary>
-    /// Whether all texts in a value can be kept: escapes that are no Unicode text, or NUL, cannot, and nobody could
-    /// read them back.
+    /// Returns whether all texts in a value can be stored. An escape that is no Unicode text, or a NUL, cannot be, and
+    /// nobody could read it back.
     /// </summary>
     public static bool IsKeepable(JsonElement value) =>
         value.ValueKind switch
@@ -18,7 +18,7 @@ internal static class JsonText
             _ => true,
         };
 
-    /// <summary>A member's name; null when its escapes are not valid text or hold a NUL.</summary>
+    /// <summary>Returns a member's name, or null when its escapes are not valid text or contain a NUL.</summary>
     public static string? NameOf(JsonProperty member)
     {
         try
@@ -32,7 +32,8 @@ internal static class JsonText
     }
 
     /// <summary>
-    /// The text of a JSON string; null when its escapes are not valid text or hold a NUL, which no database keeps.
+    /// Returns the text of a JSON string, or null when its escapes are not valid text or contain a NUL, which no
+    /// database stores.
     /// </summary>
     public static string? Of(JsonElement value)
     {
@@ -43,7 +44,7 @@ internal static class JsonText
         }
         catch (InvalidOperationException)
         {
-            // A lone surrogate in an escape: JSON by its grammar, but no Unicode text.
+            // A lone surrogate in an escape: valid JSON by its grammar, but no Unicode text.
             return null;
         }
     }

@@ -3,18 +3,18 @@ using System.Text.Json.Nodes;
 namespace Postern.Http;
 
 /// <summary>
-/// An object whose names the caller chooses, with a bound on their number: of records, of whole numbers, or of texts
+/// An object whose names the caller chooses, with a limit on their number: of records, of whole numbers, or of texts
 /// under names of 1 to 128 characters.
 /// </summary>
 internal sealed class MapAttribute(string words, int maxItems) : MemberAttribute(words)
 {
-    /// <summary>The least that a number may be.</summary>
+    /// <summary>The least allowed number.</summary>
     public long Min { get; init; }
 
-    /// <summary>The most that a number may be.</summary>
+    /// <summary>The greatest allowed number.</summary>
     public long Max { get; init; } = long.MaxValue;
 
-    /// <summary>Characters of a text at most.</summary>
+    /// <summary>The most characters of a text.</summary>
     public int MaxLength { get; init; }
 
     public override void Describe(JsonObject schema)

@@ -3,20 +3,20 @@ using System.Text.Json;
 namespace Postern.Http;
 
 /// <summary>
-/// The values of a body's members, each read and checked by itself: what the attributes of records are made of
-/// (<see cref="MemberAttribute.ReaderOf"/>). Each returns null when the member is left out, and null with a fault in
-/// the fields when it is required and missing, or unfit.
+/// Reads and checks the values of a body's members, for the attributes of records
+/// (<see cref="MemberAttribute.ReaderOf"/>). Each method returns null when the member is missing, and null with a fault
+/// in the fields when it is required and missing, or invalid.
 ///
-/// A text may hold half of a character or a NUL (<see cref="MendedJson"/>). What decides something (a name, a word, an
-/// id) is then refused: it would be another once it is mended. What is only kept and shown (<see cref="Content"/>,
-/// <see cref="Prose"/>) is mended.
+/// A text may contain half of a character or a NUL (<see cref="MendedJson"/>). A text that decides something (a name, a
+/// word, an id) is then refused, because mending would change it. A text that is only stored and shown
+/// (<see cref="Content"/>, <see cref="Prose"/>) is mended.
 /// </summary>
 internal static class MemberValue
 {
-    /// <summary>What is told of JSON that cannot be kept even when it is mended.</summary>
+    /// <summary>The message for JSON that cannot be stored even when it is mended.</summary>
     public const string TwoNames = "holds two names that differ by a NUL only";
 
-    /// <summary>A text of a length.</summary>
+    /// <summary>A text with a limited length.</summary>
     public static string? Text(Fields fields, string name, int min, int max, bool required, bool trim)
     {
         if (fields.Find(name) is not { } value)
@@ -29,7 +29,7 @@ internal static class MemberValue
         return Fitting(fields, name, trim ? text.Trim() : text, min, max);
     }
 
-    /// <summary>A text for people, of a length, mended where it is no text that could be kept.</summary>
+    /// <summary>A text for people with a limited length, mended when it could not be stored.</summary>
     public static string? Prose(Fields fields, string name, int min, int max)
     {
         if (fields.Find(name) is not { } value)
@@ -93,7 +93,7 @@ internal static class MemberValue
         return null;
     }
 
-    /// <summary>A whole number however it is spelt: 1, 1.0, 1e0.</summary>
+    /// <summary>A whole number in any spelling: 1, 1.0, 1e0.</summary>
     public static long? Integer(Fields fields, string name, long min, long max)
     {
         if (fields.Find(name) is not { } value)
@@ -223,7 +223,7 @@ internal static class MemberValue
         return null;
     }
 
-    /// <summary>A list of at most so many items.</summary>
+    /// <summary>A list with a limited number of items.</summary>
     public static JsonElement? List(Fields fields, string name, int max, bool required)
     {
         if (fields.Find(name) is not { } value)
@@ -237,7 +237,7 @@ internal static class MemberValue
         return null;
     }
 
-    /// <summary>A JSON object of at most so many members.</summary>
+    /// <summary>A JSON object with a limited number of members.</summary>
     public static JsonElement? Map(Fields fields, string name, int max, bool required)
     {
         var value = Object(fields, name, required);
@@ -247,7 +247,7 @@ internal static class MemberValue
         return null;
     }
 
-    /// <summary>Whole numbers by their names; nulls among them are left out.</summary>
+    /// <summary>Whole numbers by their names; nulls among them are ignored.</summary>
     public static Dictionary<string, long>? Wholes(Fields fields, string name, int maxItems, long min, long max)
     {
         if (Map(fields, name, maxItems, required: false) is not { } value)
@@ -286,7 +286,7 @@ internal static class MemberValue
         return texts;
     }
 
-    /// <summary>A value of any kind that is kept as it came.</summary>
+    /// <summary>A value of any kind, unchanged.</summary>
     public static JsonElement? Keepable(Fields fields, string name)
     {
         if (fields.Find(name) is not { } value || JsonText.IsKeepable(value))
@@ -295,9 +295,7 @@ internal static class MemberValue
         return null;
     }
 
-    /// <summary>
-    /// A value of any kind that is kept and given back: mended where it holds what could not be kept.
-    /// </summary>
+    /// <summary>A value of any kind that is stored and returned, mended where it could not be stored.</summary>
     public static JsonElement? Content(Fields fields, string name)
     {
         if (fields.Find(name) is not { } value)

@@ -6,16 +6,16 @@ using System.Text.Json;
 namespace Postern.Http;
 
 /// <summary>
-/// JSON as senders really write it. Half of a surrogate pair in an escape (a text that was cut inside an emoji) and an
-/// escaped NUL are JSON by its grammar, but no Unicode text, and no text that a database keeps. The half becomes
-/// U+FFFD, the NUL is dropped, and nothing around them is lost. Only escapes can hold either: bytes that are no UTF-8
-/// are no JSON, and a NUL outside of an escape is none.
+/// Mends JSON as real senders write it. Half of a surrogate pair in an escape (a text that was cut inside an emoji) and
+/// an escaped NUL are valid JSON by its grammar, but no Unicode text, and no database stores them. The half becomes
+/// U+FFFD, the NUL is dropped, and nothing around them is lost. Only escapes can contain them: bytes that are no UTF-8,
+/// or a plain NUL, are no JSON.
 /// </summary>
 internal static class MendedJson
 {
     private const int EscapeLength = 6;
 
-    /// <summary>The text with what nobody could keep mended; the same bytes when there is nothing to mend.</summary>
+    /// <summary>Returns the text, mended; the same bytes when there is nothing to mend.</summary>
     /// <param name="json">Valid UTF-8; whether it is JSON is not looked at.</param>
     public static ReadOnlyMemory<byte> Of(ReadOnlyMemory<byte> json) => Of(json, keepsNul: false);
 
@@ -48,8 +48,8 @@ internal static class MendedJson
     }
 
     /// <summary>
-    /// The text with the halves of characters mended in the names of its members: nothing can look at a member whose
-    /// name is no text. Its values, and what is no JSON, stand as they came.
+    /// Returns the text with half characters mended in the names of its members, because a member with an invalid name
+    /// cannot be read. Values, and text that is no JSON, stay unchanged.
     /// </summary>
     public static ReadOnlyMemory<byte> NamesOf(ReadOnlyMemory<byte> json)
     {
@@ -79,8 +79,8 @@ internal static class MendedJson
     }
 
     /// <summary>
-    /// A value whose texts can all be kept: the same when there is nothing to mend, null when two of its names are one
-    /// once they are mended.
+    /// Returns a value whose texts can all be stored: the same when there is nothing to mend, null when two of its
+    /// names become equal by mending.
     /// </summary>
     public static JsonElement? Keepable(JsonElement value)
     {
@@ -100,7 +100,7 @@ internal static class MendedJson
         }
     }
 
-    /// <summary>The text of a JSON string, mended.</summary>
+    /// <summary>Returns the text of a JSON string, mended.</summary>
     public static string TextOf(JsonElement value)
     {
         if (JsonText.Of(value) is { } text)
@@ -110,7 +110,7 @@ internal static class MendedJson
     }
 
     /// <summary>
-    /// The escape of the first half of a character that a text ends with; empty when it ends otherwise.
+    /// Returns the escape of the first half of a character at the end of a text; empty when it ends otherwise.
     /// </summary>
     /// <param name="text">The inside of a JSON string, or a part of one that ends behind an escape.</param>
     public static ReadOnlyMemory<byte> HalfAtTheEnd(ReadOnlyMemory<byte> text)
@@ -118,12 +118,12 @@ internal static class MendedJson
         var at = text.Length - EscapeLength;
         if (at < 0 || CodeOf(text.Span[at..]) is not { } code || !char.IsHighSurrogate(code))
             return default;
-        // A backslash that is itself escaped begins no escape.
+        // An escaped backslash begins no escape.
         var backslashes = at - text.Span[..at].LastIndexOfAnyExcept((byte)'\\') - 1;
         return backslashes % 2 == 0 ? text[at..] : default;
     }
 
-    /// <summary>Returns where the first escape begins that is to be mended; -1 when there is none.</summary>
+    /// <summary>Returns the start of the first escape that must be mended; -1 when there is none.</summary>
     private static int FirstFault(ReadOnlySpan<byte> json)
     {
         for (var at = 0; json[at..].IndexOf((byte)'\\') is >= 0 and var next; )
@@ -138,7 +138,7 @@ internal static class MendedJson
     }
 
     /// <summary>
-    /// The bytes of the escape that a text begins with, and what is to become of it. A pair of halves is one escape.
+    /// Returns the bytes of the escape at the beginning of a text, and its replacement. A pair of halves is one escape.
     /// </summary>
     private static int LengthOf(ReadOnlySpan<byte> escape, out Verdict verdict)
     {
@@ -162,7 +162,7 @@ internal static class MendedJson
         return EscapeLength;
     }
 
-    /// <summary>The unit of a <c>\u</c> escape; null for every other escape, and for what is none.</summary>
+    /// <summary>Returns the unit of a <c>\u</c> escape; null for any other text.</summary>
     private static char? CodeOf(ReadOnlySpan<byte> escape)
     {
         if (escape.Length < EscapeLength || escape[0] != '\\' || escape[1] != 'u')

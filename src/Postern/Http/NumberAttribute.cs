@@ -2,10 +2,10 @@ using System.Text.Json.Nodes;
 
 namespace Postern.Http;
 
-/// <summary>A number with bounds; fractions are allowed.</summary>
+/// <summary>A number with limits; fractions are allowed.</summary>
 internal sealed class NumberAttribute(string words, long min, long max) : MemberAttribute(words)
 {
-    /// <summary>It is over the lower bound, never at it.</summary>
+    /// <summary>Whether it must be greater than the lower limit, not equal to it.</summary>
     public bool IsOver { get; init; }
 
     public override void Describe(JsonObject schema)

@@ -1,6 +1,6 @@
 namespace Postern.Http;
 
-/// <summary>The <c>limit</c> and <c>cursor</c> of a list route, checked.</summary>
+/// <summary>The checked <c>limit</c> and <c>cursor</c> of a list route.</summary>
 internal readonly record struct PageQuery(int Limit, Cursor? After)
 {
     public static Checked<PageQuery> Read(HttpContext http, int standard, int max)

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Postern.Http;
 
-/// <summary>RFC 9457 problem details with a stable <c>code</c>: every route that has no older client.</summary>
+/// <summary>Problem details (RFC 9457) with a stable <c>code</c>, for every route without older clients.</summary>
 internal sealed class ProblemFormat : ErrorFormat
 {
     public static ProblemFormat Instance { get; } = new();

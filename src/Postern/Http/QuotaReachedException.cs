@@ -1,8 +1,6 @@
 namespace Postern.Http;
 
-/// <summary>
-/// A bound of what one caller may hold open is reached: thrown where it is opened, and answered by the door.
-/// </summary>
+/// <summary>Thrown when a caller opens more than it may have open; the door answers it.</summary>
 internal sealed class QuotaReachedException(Refusal refusal) : Exception(refusal.Message)
 {
     public Refusal Refusal { get; } = refusal;

@@ -1,6 +1,6 @@
 namespace Postern.Http;
 
-/// <summary>Reads records that stand inside others: one, a list of them, or a map.</summary>
+/// <summary>Reads records inside other records: one, a list of them, or a map.</summary>
 internal static class RecordParts
 {
     public static bool IsRecord(Type type) => type.IsClass && type.GetMethod("<Clone>$") is not null;

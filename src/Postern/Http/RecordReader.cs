@@ -7,8 +7,8 @@ using System.Text.Json;
 namespace Postern.Http;
 
 /// <summary>
-/// Reads the record of a request by what stands beside its members: the same attributes that the document shows. So a
-/// bound is written once, and the document cannot say another than the one that is kept.
+/// Reads the record of a request by the attributes of its members, which the document shows too. So a limit is written
+/// once, and the document cannot differ from what is enforced.
 /// </summary>
 /// <typeparam name="T">
 /// A record whose members all have a <see cref="MemberAttribute"/>: positional, or of properties that are set once.
@@ -27,14 +27,14 @@ internal static class RecordReader<T>
 
     private static bool IsPositional => Constructor.GetParameters().Length > 0;
 
-    /// <summary>What its members are called on the wire.</summary>
+    /// <summary>The names of its members on the wire.</summary>
     public static FrozenSet<string> Names { get; } = Members.Select(m => m.Name).ToFrozenSet(StringComparer.Ordinal);
 
-    /// <summary>Members that the record does not name are faults.</summary>
+    /// <summary>Whether members that the record does not name are faults.</summary>
     public static bool IsStrict { get; } = typeof(T).GetCustomAttribute<StrictAttribute>() is not null;
 
     /// <summary>
-    /// The record. Its faults are left in <paramref name="fields"/>, and with any of them it means nothing.
+    /// Returns the record. Its faults are left in <paramref name="fields"/>; with any of them it is meaningless.
     /// </summary>
     /// <param name="fields">The object.</param>
     /// <param name="isPart">Whether any of its members may be left out: a change of what is there.</param>
@@ -46,11 +46,11 @@ internal static class RecordReader<T>
         return Make(values);
     }
 
-    /// <summary>The record that a member holds; null when it is left out.</summary>
+    /// <summary>Returns the record in a member, or null when it is missing.</summary>
     public static object? ReadMember(Fields fields, string name, bool isRequired) =>
         MemberValue.Object(fields, name, isRequired) is null ? null : fields.Part(name)!.Read<T>();
 
-    /// <summary>The records of a list; null when it is left out, or is none.</summary>
+    /// <summary>Returns the records of a list, or null when it is missing or no list.</summary>
     public static object? ReadList(Fields fields, string name, int max, bool isRequired)
     {
         if (MemberValue.List(fields, name, max, isRequired) is not { } given)
@@ -69,7 +69,7 @@ internal static class RecordReader<T>
         return records;
     }
 
-    /// <summary>The records of a map, by their names; null when it is left out, or is none.</summary>
+    /// <summary>Returns the records of a map, by their names, or null when it is missing or no map.</summary>
     public static object? ReadMap(Fields fields, string name, int max, bool isRequired)
     {
         if (MemberValue.Map(fields, name, max, isRequired) is not { } given)
@@ -107,7 +107,7 @@ internal static class RecordReader<T>
         private readonly bool _isRequired;
         private readonly MemberRead _read;
 
-        /// <summary>What is left out, and what has a fault, must fit its parameter all the same.</summary>
+        /// <summary>A missing or faulty value must still fit the type of its parameter.</summary>
         private readonly object? _standard;
 
         public Member(ICustomAttributeProvider declared, PropertyInfo property)

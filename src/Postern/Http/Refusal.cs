@@ -3,15 +3,15 @@ using System.Text.Json;
 namespace Postern.Http;
 
 /// <summary>
-/// A refused request: what is wrong, in words for the caller, and its stable code. The family of the route writes it in
-/// the shape its clients parse.
+/// A refused request: what is wrong, in words for the caller, with a stable code. The route's error format writes it in
+/// the shape that its clients parse.
 /// </summary>
 /// <param name="Status">4xx or 5xx.</param>
 /// <param name="Message">Public text: no id of another tenant, no secret, no internals.</param>
 /// <param name="Code">Stable code; families that have always shown one get it from the status when it is null.</param>
 internal sealed record Refusal(int Status, string Message, string? Code = null) : IResult
 {
-    /// <summary>Further members of the body, written as they are: name and a piece of JSON.</summary>
+    /// <summary>Further members of the body: name and a piece of JSON, written unchanged.</summary>
     public IReadOnlyList<(string Name, object? Value)> Extra { get; init; } = [];
 
     /// <summary>False: the client is told that a retry cannot help.</summary>
@@ -49,7 +49,7 @@ internal sealed record Refusal(int Status, string Message, string? Code = null) 
         family.Prepare(http);
         if (await family.TryAnswerAsync(this, http))
             return;
-        // One shape for every family: the limits are the server's, not the feature's.
+        // One shape for every family, because the limits belong to the server and not to a feature.
         if (Code is "rate_limited" or "too_many_failures")
             family = ProblemFormat.Instance;
         response.ContentType = family.ContentType;

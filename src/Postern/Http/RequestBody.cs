@@ -7,8 +7,8 @@ using Microsoft.Extensions.Primitives;
 namespace Postern.Http;
 
 /// <summary>
-/// A request's body, read whole up to a limit: over it the request is refused, never cut. The bytes are rented; they
-/// are valid until the body is disposed.
+/// The body of a request, read whole up to a limit: a larger one is refused, never cut. The bytes are rented and valid
+/// until the body is disposed.
 /// </summary>
 internal sealed class RequestBody : IDisposable
 {
@@ -30,10 +30,10 @@ internal sealed class RequestBody : IDisposable
 
     public int Length { get; }
 
-    /// <summary>The bytes as they came, which a signature is of.</summary>
+    /// <summary>The original bytes, which a signature covers.</summary>
     public ReadOnlyMemory<byte> Bytes => _rented.AsMemory(0, Length);
 
-    /// <summary>The body, or a 413.</summary>
+    /// <summary>Returns the body, or a 413.</summary>
     /// <param name="http">Nothing of its body has been read yet.</param>
     /// <param name="limit">Bytes; counted as they arrive when no length is declared.</param>
     public static async ValueTask<Checked<RequestBody>> ReadAsync(HttpContext http, int limit)
@@ -66,8 +66,7 @@ internal sealed class RequestBody : IDisposable
             reader.AdvanceTo(arrived.End);
             if (!read.IsCompleted)
                 continue;
-            // A body takes as long as its sender likes: what the caller was let in for may have been taken away
-            // meanwhile.
+            // The sender may take long for a body, and the caller may have lost its right meanwhile.
             if (http.Features.Get<RequestCaller>() is { } caller)
                 await caller.EnsureStillAllowedAsync();
             return new RequestBody(http.Request, rented, length, limit);
@@ -75,8 +74,7 @@ internal sealed class RequestBody : IDisposable
     }
 
     /// <summary>
-    /// The next bytes; a body whose parts cannot be told apart is its sender's fault, in whatever words the server says
-    /// so.
+    /// Returns the next bytes. A body with malformed parts is the sender's fault, however the server reports it.
     /// </summary>
     private static async ValueTask<ReadResult> ReadOnAsync(PipeReader reader, CancellationToken cancel)
     {
@@ -86,7 +84,7 @@ internal sealed class RequestBody : IDisposable
         }
         catch (IOException fault) when (fault is not BadHttpRequestException)
         {
-            // A chunk's size beyond all numbers is told as if the connection had failed.
+            // The server reports a chunk's size that is too large for a number as a failed connection.
             throw new BadHttpRequestException(
                 "The body is malformed or incomplete",
                 StatusCodes.Status400BadRequest,
@@ -96,7 +94,7 @@ internal sealed class RequestBody : IDisposable
     }
 
     /// <summary>
-    /// Leaves the bytes for whoever reads the body next: a credential was of them, and has been looked at.
+    /// Leaves the bytes for the next reader: the credential depended on them, and was already checked.
     /// </summary>
     public void PutBack(HttpContext http) => http.Features.Set(new ReadAlready(Bytes.ToArray()));
 
@@ -113,7 +111,7 @@ internal sealed class RequestBody : IDisposable
     public static Refusal TooLarge { get; } =
         new(413, "Request body too large", "body_too_large") { ShouldRetry = false };
 
-    /// <summary>The body as text in UTF-8 (<see cref="BodyEncoding"/>), or why it cannot be understood.</summary>
+    /// <summary>Returns the body as UTF-8 text (<see cref="BodyEncoding"/>), or why it cannot be decoded.</summary>
     public Checked<ReadOnlyMemory<byte>> Text()
     {
         if (!BodyEncoding.Undo(Bytes, _contentType, _contentEncoding, _limit).Try(out var text, out var refusal))
@@ -129,8 +127,8 @@ internal sealed class RequestBody : IDisposable
     }
 
     /// <summary>
-    /// The body as strict JSON (no duplicate names, depth 64), or what is wrong with it. Its names are valid text; its
-    /// texts may hold half of a character, or NUL: <see cref="Fields"/> says what becomes of those.
+    /// Returns the body as strict JSON (no duplicate names, depth 64), or what is wrong with it. Its names are valid
+    /// text. Its texts may contain half of a character, or NUL; <see cref="Fields"/> handles those.
     /// </summary>
     /// <param name="emptyObject">An empty body stands for <c>{}</c>.</param>
     public Checked<JsonDocument> Parse(bool emptyObject = false)

@@ -3,15 +3,15 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Postern.Http;
 
 /// <summary>
-/// The path as the client spelt it. Ids may hold a percent-encoded slash, so segments are taken from the raw target and
-/// decoded once; a target whose raw spelling could be read as another path is refused before any handler, so both
-/// readings agree.
+/// The path in the client's spelling. Ids may contain an encoded slash, so segments are taken from the raw target and
+/// decoded once. A target that could be read as another path is refused before any handler, so that both readings
+/// agree.
 /// </summary>
 internal static class RequestPath
 {
     /// <summary>
-    /// True for empty or dot segments in any encoding, bare backslashes and NULs: paths that only an attacker or a bug
-    /// sends. An encoded backslash is a character of a name, as an encoded slash is.
+    /// Returns true for empty or dot segments in any encoding, plain backslashes and NULs: only an attacker or a bug
+    /// sends such paths. An encoded backslash is a character of a name, like an encoded slash.
     /// </summary>
     public static bool IsOdd(string rawTarget)
     {
@@ -33,7 +33,7 @@ internal static class RequestPath
         return false;
     }
 
-    /// <summary>A segment, decoded once; null when there is none or it is no UTF-8 text.</summary>
+    /// <summary>Returns a segment, decoded once, or null when there is none or it is no UTF-8 text.</summary>
     public static string? Segment(HttpContext http, int index)
     {
         var path = PathOf(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);

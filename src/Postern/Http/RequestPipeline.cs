@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Postern.Http;
 
 /// <summary>
-/// The server's own way of answering, for requests that came by no connection of its own: what a relay hands on goes
-/// through the same gate and the same handlers. It is there once the server has started.
+/// The server's own request pipeline, for requests without a connection: a relayed request goes through the same gate
+/// and handlers. It exists once the server has started.
 /// </summary>
 internal sealed class RequestPipeline
 {
@@ -14,7 +14,7 @@ internal sealed class RequestPipeline
 
     public void Begin(Func<IFeatureCollection, Task> answer) => _begun.TrySetResult(answer);
 
-    /// <summary>Answers a request into the features that it is made of.</summary>
+    /// <summary>Answers a request that is given by its features.</summary>
     public async Task AnswerAsync(IFeatureCollection request, CancellationToken cancel)
     {
         var answer = await _begun.Task.WaitAsync(cancel);

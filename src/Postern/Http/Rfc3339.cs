@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Postern.Http;
 
 /// <summary>
-/// Instants as RFC 3339 spells them (https://www.rfc-editor.org/rfc/rfc3339): date, time, an offset; digits below a
-/// microsecond are cut.
+/// Reads instants in the form of RFC 3339 (https://www.rfc-editor.org/rfc/rfc3339): date, time, an offset. Digits below
+/// a microsecond are cut.
 /// </summary>
 internal static class Rfc3339
 {
@@ -24,7 +24,7 @@ internal static class Rfc3339
     private static bool IsPunctuated(ReadOnlySpan<char> s) =>
         (s[4], s[7], s[13], s[16]) == ('-', '-', ':', ':') && s[10] is 'T' or 't' or ' ';
 
-    /// <summary>Date and time without what is below a second.</summary>
+    /// <summary>Reads date and time without fractions of a second.</summary>
     private static bool TrySecond(ReadOnlySpan<char> s, out DateTimeOffset at)
     {
         at = default;
@@ -39,12 +39,12 @@ internal static class Rfc3339
             return false;
         if (hour > 23 || minute > 59 || second > 60)
             return false;
-        // A leap second is the first of the next minute.
+        // A leap second is the first second of the next minute.
         at = new DateTimeOffset(year, month, day, hour, minute, 0, TimeSpan.Zero).AddSeconds(second);
         return true;
     }
 
-    /// <summary>Microseconds behind the point, where there is one; what follows is left.</summary>
+    /// <summary>Reads the microseconds after the point, if there is one, and leaves the rest.</summary>
     private static bool TryFraction(ref ReadOnlySpan<char> rest, out long fraction)
     {
         fraction = 0;

@@ -6,9 +6,9 @@ using System.Text.Json.Serialization;
 namespace Postern.Http;
 
 /// <summary>
-/// The JSON schemas of wire records, made from their members and what stands beside them
-/// (<see cref="MemberAttribute"/>). A record that requests hold may leave out what is nullable; an answer gives every
-/// member, unless it says that one may be absent.
+/// Makes the JSON schemas of wire records, from their members and attributes (<see cref="MemberAttribute"/>). In a
+/// request, nullable members may be missing. An answer contains every member, unless the attribute says that it may be
+/// absent.
 /// </summary>
 internal sealed class Schemas
 {
@@ -23,10 +23,10 @@ internal sealed class Schemas
 
     private readonly SortedDictionary<string, JsonObject> _components = new(StringComparer.Ordinal);
 
-    /// <summary>What <see cref="Of"/> has referred to, by name.</summary>
+    /// <summary>The components that <see cref="Of"/> has referred to, by name.</summary>
     public JsonObject Components() => new(_components.Select(c => KeyValuePair.Create(c.Key, (JsonNode?)c.Value)));
 
-    /// <summary>The schema of a type: of a record a reference to its component.</summary>
+    /// <summary>Returns the schema of a type; for a record, a reference to its component.</summary>
     /// <param name="type">A record, a list, a dictionary, or what JSON has.</param>
     /// <param name="isRead">Whether it is what a request holds. Requests are asked for before answers.</param>
     /// <param name="isPart">Whether any of its members may be left out: a change of what is there.</param>
@@ -71,12 +71,12 @@ internal sealed class Schemas
         }
         else if (type != "null")
         {
-            // What may be anything may be null.
+            // A value of any type may be null.
             schema["type"] = type;
         }
     }
 
-    /// <summary>What a member is called on the wire.</summary>
+    /// <summary>The name of a member on the wire.</summary>
     public static string NameOf(PropertyInfo property) =>
         property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name
         ?? JsonNamingPolicy.CamelCase.ConvertName(property.Name);
@@ -143,9 +143,7 @@ internal sealed class Schemas
         property.DeclaringType is { IsGenericType: true } type
         && type.GetGenericTypeDefinition().GetProperty(property.Name)!.PropertyType.IsGenericParameter;
 
-    /// <summary>
-    /// The members as they are declared, those of a base record first, with the parameter that sets each.
-    /// </summary>
+    /// <summary>-</summary>
     private static IEnumerable<(PropertyInfo Property, ParameterInfo? Parameter)> MembersOf(Type type)
     {
         if (type.BaseType is { } ancestor && ancestor != typeof(object))

@@ -1,9 +1,9 @@
 namespace Postern.Http;
 
-/// <summary>Names that stand in paths: letters, digits, dots, underscores and hyphens.</summary>
+/// <summary>Names in paths: letters, digits, dots, underscores and hyphens.</summary>
 internal static class Slug
 {
-    /// <summary>A fault when a name is none: it begins with a letter or a digit.</summary>
+    /// <summary>Adds a fault when a name is not valid. It must begin with a letter or a digit.</summary>
     /// <param name="fields">Where the fault is left.</param>
     /// <param name="field">What is named.</param>
     /// <param name="name">The name.</param>
@@ -18,7 +18,7 @@ internal static class Slug
             );
     }
 
-    /// <summary>Returns whether a name is made of those characters alone, wherever they stand.</summary>
+    /// <summary>Returns whether a name consists of these characters only.</summary>
     public static bool IsName(string name, int most) =>
         name.Length > 0 && name.Length <= most && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
 }

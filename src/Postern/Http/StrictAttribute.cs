@@ -1,8 +1,7 @@
 namespace Postern.Http;
 
 /// <summary>
-/// Marks the record of a request that refuses members which it does not name. Others take them, and mostly do not look
-/// at them.
+/// Marks the record of a request that refuses unknown members. Other records accept them, and mostly ignore them.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class StrictAttribute : Attribute;

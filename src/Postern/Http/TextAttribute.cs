@@ -2,13 +2,13 @@ using System.Text.Json.Nodes;
 
 namespace Postern.Http;
 
-/// <summary>A text of a length.</summary>
+/// <summary>A text with a limited length.</summary>
 internal sealed class TextAttribute(string words, int min, int max) : MemberAttribute(words)
 {
-    /// <summary>Blanks around it are no part of it.</summary>
+    /// <summary>Whether blanks around it are removed.</summary>
     public bool Trims { get; init; }
 
-    /// <summary>It is for people: what could not be kept of it is mended.</summary>
+    /// <summary>Whether it is for people: then it is mended when it could not be stored.</summary>
     public bool IsProse { get; init; }
 
     public override void Describe(JsonObject schema)

@@ -2,10 +2,10 @@ using System.Text.Json.Nodes;
 
 namespace Postern.Http;
 
-/// <summary>A list with bounds on the number and the length of its texts.</summary>
+/// <summary>A list of texts, with limits on their number and length.</summary>
 internal sealed class TextsAttribute(string words, int maxItems, int maxLength) : MemberAttribute(words)
 {
-    /// <summary>For the document: who reads says it in words of its own.</summary>
+    /// <summary>Only for the document: the handler checks it and has its own message.</summary>
     public int MinItems { get; init; }
 
     public override void Describe(JsonObject schema)

@@ -1,6 +1,6 @@
 namespace Postern.Http;
 
-/// <summary>What was wrong with a credential, as far as the family's texts differ.</summary>
+/// <summary>What was wrong with a credential, as far as the families' texts differ.</summary>
 internal enum UnfitCredential
 {
     Missing,

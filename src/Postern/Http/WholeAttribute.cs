@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Postern.Http;
 
-/// <summary>A whole number with bounds.</summary>
+/// <summary>A whole number with limits.</summary>
 internal sealed class WholeAttribute(string words, long min, long max) : MemberAttribute(words)
 {
     /// <summary>1.0 and 1e0 are 1 too.</summary>

@@ -30,16 +30,16 @@ internal sealed record Why(
     /// <summary>A try of its dispatch failed; there will be another.</summary>
     public const string DispatchRetry = "dispatch_retry";
 
-    /// <summary>Calls to its agent have failed one after another: for a while none is made.</summary>
+    /// <summary>Several calls to its agent failed; for a while it is not called.</summary>
     public const string DispatchPaused = "dispatch_paused";
 
     /// <summary>All places of its agent are taken.</summary>
     public const string AgentFull = "agent_full";
 
-    /// <summary>No worker has asked for work of its agent for some minutes.</summary>
+    /// <summary>For some minutes, no worker has asked for work of its agent.</summary>
     public const string NoWorker = "no_worker";
 
-    /// <summary>It is about to be given to its agent, or to the next worker that asks.</summary>
+    /// <summary>It will be given to its agent, or to the next worker that asks.</summary>
     public const string AwaitingWorker = "awaiting_worker";
 
     /// <summary>Its agent has it.</summary>
@@ -48,29 +48,29 @@ internal sealed record Why(
     /// <summary>A person is asked.</summary>
     public const string AwaitingApproval = "awaiting_approval";
 
-    /// <summary>It has answered its session's last message, and waits for the next.</summary>
+    /// <summary>It has answered its session's last message and waits for the next.</summary>
     public const string AwaitingMessage = "awaiting_message";
 
     public const string Paused = "paused";
 
-    /// <summary>It was made with <c>start: false</c>.</summary>
+    /// <summary>It was created with <c>start: false</c>.</summary>
     public const string NotStarted = "not_started";
 
-    /// <summary>Of a capture: its agent is not registered.</summary>
+    /// <summary>For a capture: its agent is not registered.</summary>
     public const string NoAgent = "no_agent";
 
-    /// <summary>Of a capture: its session is at an earlier request.</summary>
+    /// <summary>For a capture: its session works on an earlier request.</summary>
     public const string BehindRun = "behind_run";
 
-    /// <summary>Of a delivery: a try of it failed; there will be another.</summary>
+    /// <summary>For a delivery: a try failed; there will be another.</summary>
     public const string DeliveryRetry = "delivery_retry";
 
-    /// <summary>Of a delivery: nothing is sent to its receiver for a while.</summary>
+    /// <summary>For a delivery: nothing is sent to its receiver for a while.</summary>
     public const string DeliveryPaused = "delivery_paused";
 
-    /// <summary>Of a delivery: it waits for one about the same, which was made before it.</summary>
+    /// <summary>For a delivery: it waits for an earlier one about the same subject.</summary>
     public const string BehindDelivery = "behind_delivery";
 
-    /// <summary>Of a delivery: it is about to be sent.</summary>
+    /// <summary>For a delivery: it is about to be sent.</summary>
     public const string AwaitingSend = "awaiting_send";
 }

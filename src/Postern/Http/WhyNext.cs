@@ -8,7 +8,7 @@ internal sealed record WhyNext(
     /// <summary>It, or its dispatch, is tried again.</summary>
     public const string Try = "try";
 
-    /// <summary>It ends: as timed out or given up, or, where it is idle, as succeeded.</summary>
+    /// <summary>It ends: as timed out or given up or, when it is idle, as succeeded.</summary>
     public const string End = "end";
 
     /// <summary>The question expires.</summary>

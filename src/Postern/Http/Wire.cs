@@ -5,28 +5,28 @@ using System.Text.Json.Serialization;
 
 namespace Postern.Http;
 
-/// <summary>How values look on the wire.</summary>
+/// <summary>The form of values on the wire.</summary>
 internal static class Wire
 {
     /// <summary>
-    /// Text is escaped as JSON needs and no further: answers are served as JSON or as event data, never inside HTML.
+    /// Text is escaped only as JSON requires, because answers are sent as JSON or as event data, never inside HTML.
     /// </summary>
     public static readonly JsonWriterOptions WriterOptions = new()
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    /// <summary>Levels of JSON in what comes.</summary>
+    /// <summary>The deepest nesting of JSON in a request.</summary>
     public const int MaxDepth = 64;
 
-    /// <summary>For what is stored: what was taken at the depth of a request stands deeper in an envelope.</summary>
+    /// <summary>For stored values: a value of a request is nested deeper inside an envelope.</summary>
     public static readonly JsonDocumentOptions Kept = new() { MaxDepth = 4 * MaxDepth };
 
     public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         DefaultIgnoreCondition = JsonIgnoreCondition.Never,
-        // What was taken at the depth of a request stands deeper in an answer.
+        // A value of a request is nested deeper inside an answer.
         MaxDepth = 4 * MaxDepth,
     };
 
@@ -34,7 +34,7 @@ internal static class Wire
     public static string Iso(long microseconds) =>
         Instant(microseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 
-    /// <summary>The same with all six digits, where instants are compared.</summary>
+    /// <summary>The same with six digits, where instants are compared.</summary>
     public static string IsoMicroseconds(long microseconds) =>
         Instant(microseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 
@@ -49,15 +49,16 @@ internal static class Wire
     public static long Microseconds(TimeSpan span) => span.Ticks / TimeSpan.TicksPerMicrosecond;
 
     /// <summary>
-    /// The beginning of a text, never half a character: half of one is no text that a database or a client takes.
+    /// Returns the beginning of a text, without cutting a character in half: neither a database nor a client accepts
+    /// half of one.
     /// </summary>
     public static string Cut(string text, int most) =>
         text.Length <= most ? text : text[..(char.IsHighSurrogate(text[most - 1]) ? most - 1 : most)];
 
-    /// <summary>Returns whether a header's value reads the same in every charset: visible ASCII and blanks.</summary>
+    /// <summary>Returns whether a header's value is the same in every charset: visible ASCII and blanks.</summary>
     public static bool IsVisible(string text) => text.All(c => c is >= ' ' and <= '~');
 
-    /// <summary>An instant of a query, which may be left out: empty is null.</summary>
+    /// <summary>Reads an optional instant of a query; an empty text means null.</summary>
     public static bool TryParseOptionalInstant(string text, out long? microseconds)
     {
         microseconds = null;
@@ -69,7 +70,7 @@ internal static class Wire
         return true;
     }
 
-    /// <summary>An RFC 3339 instant with an offset, or a date.</summary>
+    /// <summary>Reads an RFC 3339 instant with an offset, or a date.</summary>
     public static bool TryParseInstant(string text, out long microseconds)
     {
         microseconds = 0;
@@ -91,8 +92,8 @@ internal static class Wire
     }
 
     /// <summary>
-    /// A span such as <c>15m</c>, <c>1h</c>, <c>7d</c>: a whole number and s, m, h, d or w (also spelt out, as client
-    /// libraries allow).
+    /// Reads a span such as <c>15m</c>, <c>1h</c>, <c>7d</c>: a whole number and s, m, h, d or w, or the words that
+    /// client libraries allow.
     /// </summary>
     public static bool TryParseSpan(string text, out TimeSpan span)
     {
@@ -109,7 +110,7 @@ internal static class Wire
         return true;
     }
 
-    /// <summary>Of a unit of time; 0 when there is no such unit.</summary>
+    /// <summary>Returns the length of a unit of time; 0 when it is unknown.</summary>
     private static long SecondsOf(string unit) =>
         unit switch
         {

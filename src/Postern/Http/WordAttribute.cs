@@ -6,7 +6,7 @@ namespace Postern.Http;
 /// <summary>One of a list of words.</summary>
 internal sealed class WordAttribute(string words, params string[] all) : MemberAttribute(words)
 {
-    /// <summary>One of the words that a static member of a type holds.</summary>
+    /// <summary>One of the words in a static member of a type.</summary>
     public WordAttribute(string words, Type owner, string member)
         : this(words, Held(owner, member)) { }
 

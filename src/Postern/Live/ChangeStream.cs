@@ -4,9 +4,9 @@ using Postern.Storage;
 namespace Postern.Live;
 
 /// <summary>
-/// A stream that says that something has changed, and not what: <c>event: changed</c>, at most once a second however
-/// much changes. Whoever gets it asks for what it shows. It says so once when it begins, since it cannot know what
-/// happened between the page and the stream, or before a reconnection; so nothing is missed.
+/// A stream that reports that something has changed, but not what: <c>event: changed</c>, at most once a second. Its
+/// client then loads what it shows. It also reports once at its beginning, because it cannot know what happened between
+/// the page and the stream or before a reconnect; so nothing is missed.
 /// </summary>
 internal sealed class ChangeStream(LiveStream stream, Database database, TimeProvider clock)
 {

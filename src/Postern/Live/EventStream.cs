@@ -1,6 +1,6 @@
 namespace Postern.Live;
 
-/// <summary>What a request says about the event stream that it wants.</summary>
+/// <summary>Reads what a request says about the event stream that it wants.</summary>
 internal static class EventStream
 {
     public static long? LastEventId(HttpRequest request) =>
@@ -11,8 +11,9 @@ internal static class EventStream
             : null;
 
     /// <summary>
-    /// An event stream is asked for by name; wildcards never stream, what cannot be read is JSON, and HEAD, which has
-    /// no body, holds nothing open. Of several ranges that name it the one with the most parameters decides.
+    /// Returns whether an event stream is requested. It must be named: wildcards never stream, an invalid header means
+    /// JSON, and HEAD, which has no body, opens no stream. When several ranges name it, the one with the most
+    /// parameters decides.
     /// </summary>
     public static bool IsAskedFor(HttpRequest request)
     {
@@ -34,7 +35,7 @@ internal static class EventStream
         return isWanted;
     }
 
-    /// <summary>A range's parameters without its weight; false: they cannot be read.</summary>
+    /// <summary>Reads a range's parameters without its weight. Returns false when they cannot be read.</summary>
     private static bool TryParameters(IEnumerable<string> parts, out int parameters, out string weight, out bool isUtf8)
     {
         (parameters, weight, isUtf8) = (0, "1", true);
@@ -55,14 +56,14 @@ internal static class EventStream
         return IsWeight(weight);
     }
 
-    /// <summary>RFC 9110 section 12.4.2: 0 or 1, and at most three decimals.</summary>
+    /// <summary>RFC 9110, section 12.4.2: 0 or 1, with at most three decimals.</summary>
     private static bool IsWeight(string text) =>
         text.Length is > 0 and <= 5
         && (text[0] is '0' or '1')
         && (text.Length == 1 || text[1] == '.')
         && text.AsSpan(Math.Min(2, text.Length)).IndexOfAnyExceptInRange('0', text[0] == '1' ? '0' : '9') < 0;
 
-    /// <summary>The parts of a header's value, trimmed; a separator inside of quotes separates nothing.</summary>
+    /// <summary>Returns the parts of a header's value, trimmed. A separator inside of quotes does not count.</summary>
     private static List<string> Split(string text, char separator)
     {
         var (parts, from, quoted) = (new List<string>(), 0, false);

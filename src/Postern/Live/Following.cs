@@ -1,6 +1,6 @@
 namespace Postern.Live;
 
-/// <summary>A stream's hold on a tail. There is one an open stream: it holds no more than it needs.</summary>
+/// <summary>A stream's connection to a tail. There is one for each open stream, so it is small.</summary>
 internal sealed class Following(Tails tails, Tails.Entry entry, LiveStream stream) : IDisposable
 {
     public Tail Tail => entry.Tail;

@@ -1,8 +1,8 @@
 namespace Postern.Live;
 
 /// <summary>
-/// A piece of a log as it goes out: the entries from <see cref="Start"/> up to, not with, <see cref="End"/>, rendered
-/// once for all streams.
+/// A piece of a log as it is sent: the entries from <see cref="Start"/> up to, but not including, <see cref="End"/>,
+/// rendered once for all streams.
 /// </summary>
 /// <param name="Start">Number of the first entry.</param>
 /// <param name="End">One past the last.</param>

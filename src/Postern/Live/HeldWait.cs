@@ -5,8 +5,8 @@ using Postern.Storage;
 namespace Postern.Live;
 
 /// <summary>
-/// A request that waits for an answer. At each wake the caller is asked again whether it may still do what it was let
-/// in for; what ends its authority ends the wait within a second.
+/// A request that waits for an answer. At each wake the caller's right is checked again. When its authority ends, the
+/// wait ends within a second.
 /// </summary>
 internal sealed class HeldWait : IHeldRequest
 {
@@ -24,7 +24,7 @@ internal sealed class HeldWait : IHeldRequest
         registry.Add(this);
     }
 
-    /// <summary>Until the hint is given, or for a time.</summary>
+    /// <summary>Waits for the signal, or for a time.</summary>
     /// <exception cref="AuthorityEndedException">The caller may no longer do what it waits for.</exception>
     /// <exception cref="OperationCanceledException">The client is gone.</exception>
     public async Task ForAsync(AsyncSignal hint, TimeSpan atMost) =>
@@ -34,7 +34,7 @@ internal sealed class HeldWait : IHeldRequest
             return 0;
         });
 
-    /// <summary>Until something else that waits has come to its end.</summary>
+    /// <summary>Waits until another task has ended.</summary>
     /// <exception cref="AuthorityEndedException">The caller may no longer do what it waits for.</exception>
     /// <exception cref="OperationCanceledException">The client is gone.</exception>
     public async Task<T> ForAsync<T>(Func<CancellationToken, Task<T>> wait)
@@ -58,16 +58,16 @@ internal sealed class HeldWait : IHeldRequest
             return;
         try
         {
-            // What waits goes on elsewhere than on the thread that looks.
+            // The waiting request continues on another thread than the one that looks.
             _ = _over.CancelAsync();
         }
         catch (ObjectDisposedException)
         {
-            // It came to its end in this moment.
+            // It has just ended.
         }
     }
 
-    /// <summary>A server that goes down tells waits by its lifetime: they answer with what there is.</summary>
+    /// <summary>When the server stops, its lifetime ends the waits: they answer with what there is.</summary>
     public void End(string reason) { }
 
     public void Dispose()

@@ -5,8 +5,8 @@ using Postern.Http;
 namespace Postern.Live;
 
 /// <summary>
-/// One open event stream: who reads it and by what right, when it last wrote, when it ends. Its loop sleeps in
-/// <see cref="WaitAsync"/> and is woken by new frames, by the heartbeat, and by whatever ends it.
+/// One open event stream: its reader and its right, its last write, its end. Its loop sleeps in
+/// <see cref="WaitAsync"/>. New frames, the heartbeat and its end wake it.
 /// </summary>
 internal sealed class LiveStream : IHeldRequest
 {
@@ -46,12 +46,12 @@ internal sealed class LiveStream : IHeldRequest
 
     public ProjectCaller Caller { get; }
 
-    /// <summary>What the stream reads: a right that is lost while it is open ends it.</summary>
+    /// <summary>The right to what the stream reads; losing it ends the stream.</summary>
     public RequiredScope RequiredScope { get; set; }
 
     public long TimesOutAt { get; }
 
-    /// <summary>Its loop has something to do later: it is woken at each look.</summary>
+    /// <summary>The loop has something to do later, so it is woken at each look.</summary>
     public bool IsLookedAt { get; set; }
 
     public bool TimedOut => _registry.Clock.GetTimestamp() >= TimesOutAt;
@@ -60,7 +60,7 @@ internal sealed class LiveStream : IHeldRequest
 
     public bool HeartbeatDue => _registry.Clock.GetElapsedTime(_wroteAt) >= _heartbeat;
 
-    /// <summary>Returns why it must end, or null; asked before every frame.</summary>
+    /// <summary>Returns why it must end, or null. Called before every frame.</summary>
     public string? WhyEnded => Volatile.Read(ref _end) ?? Caller.WhyStopped(RequiredScope);
 
     public ValueTask WaitAsync() => _signal.WaitAsync();
@@ -73,7 +73,7 @@ internal sealed class LiveStream : IHeldRequest
         Wake();
     }
 
-    /// <summary>Writes and flushes. False: the client is gone.</summary>
+    /// <summary>Writes and flushes. Returns false when the client has gone.</summary>
     public async ValueTask<bool> WriteAsync(ReadOnlyMemory<byte> bytes)
     {
         try
@@ -88,7 +88,7 @@ internal sealed class LiveStream : IHeldRequest
         }
     }
 
-    /// <summary>Called now and then by the registry: wakes the loop when something is due.</summary>
+    /// <summary>Called regularly by the registry: wakes the loop when something is due.</summary>
     public void Look()
     {
         if (WhyEnded is not null)
@@ -113,7 +113,7 @@ internal sealed class LiveStream : IHeldRequest
         _gone.Dispose();
     }
 
-    /// <summary>The headers that every event stream begins with, flushed at once.</summary>
+    /// <summary>Sends the first headers of an event stream at once.</summary>
     public static async Task BeginAsync(HttpContext http)
     {
         ErrorFormat.Of(http).Prepare(http);
@@ -123,8 +123,8 @@ internal sealed class LiveStream : IHeldRequest
         response.Headers.CacheControl = "no-cache, no-transform";
         response.Headers["X-Accel-Buffering"] = "no";
         http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        // What opened the stream is not kept for as long as the stream lives: neither the credential nor the parts of
-        // the path.
+        // Forgets what opened the stream, neither the credential nor the parts of the path, because the stream may live
+        // long.
         http.Request.Headers.Authorization = default;
         http.Request.RouteValues = [];
         await response.StartAsync(http.RequestAborted);

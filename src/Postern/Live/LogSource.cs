@@ -3,7 +3,7 @@ using Postern.Storage;
 namespace Postern.Live;
 
 /// <summary>
-/// A log that can be followed: its store is the truth, and it is asked again whenever the topic is touched.
+/// A log that can be followed. Its store is the truth, and is read again whenever the topic is announced.
 /// </summary>
 /// <param name="Key">One tail a key on this node.</param>
 /// <param name="Topic">What commits announce.</param>

@@ -3,8 +3,8 @@ using System.Text;
 namespace Postern.Live;
 
 /// <summary>
-/// The loop of a stream that shows one log from a number on: what the tail still keeps from the tail, what is older
-/// from the store, and between them a comment now and then. It ends with <c>event: end</c> and the reason.
+/// The loop of a stream that shows one log from a number on: recent entries from the tail, older ones from the store,
+/// and now and then a comment. It ends with <c>event: end</c> and the reason.
 /// </summary>
 internal static class LogStream
 {
@@ -41,7 +41,7 @@ internal static class LogStream
             await stream.WriteAsync(EndOf(stream));
     }
 
-    /// <summary>Sends what comes next, or says that the log has ended.</summary>
+    /// <summary>Sends what comes next, or reports the end of the log.</summary>
     private static async ValueTask<Sent> SendNextAsync(
         LiveStream stream,
         LogSource source,
@@ -78,13 +78,13 @@ internal static class LogStream
         return new Sent(cursor, true, page.Count == 0);
     }
 
-    /// <summary>What became of one step.</summary>
+    /// <summary>The result of one step.</summary>
     /// <param name="Cursor">The number that comes next.</param>
     /// <param name="HadSome">There may be more at once.</param>
     /// <param name="IsOver">The client, or the log, is gone.</param>
     private readonly record struct Sent(long Cursor, bool HadSome, bool IsOver);
 
-    /// <summary>The last event: why it ends.</summary>
+    /// <summary>The last event: why the stream ends.</summary>
     public static byte[] EndOf(LiveStream stream) =>
         Encoding.ASCII.GetBytes($"event: end\ndata: {{\"reason\":\"{stream.WhyEnded}\"}}\n\n");
 }

@@ -4,12 +4,12 @@ using Postern.Storage;
 namespace Postern.Live;
 
 /// <summary>
-/// Requests that ask again and again for something until it is there, their time is over, or the server stops: it then
-/// answers with what there is, and whoever waits asks again, where somebody answers.
+/// Requests that ask repeatedly until something exists, their time is over, or the server stops. Then each answers with
+/// what there is, and its client asks again, on another node.
 /// </summary>
 internal sealed class LongPolls(Database database, StreamRegistry registry, ServerLife life)
 {
-    /// <summary>Begins one; its end is the caller's.</summary>
+    /// <summary>Begins one; the caller ends it.</summary>
     /// <param name="http">The request.</param>
     /// <param name="caller">Who waits; asked again at each wake whether he may still.</param>
     /// <param name="topic">What announces that it is worth asking again.</param>

@@ -8,8 +8,8 @@ using Postern.Storage;
 namespace Postern.Live;
 
 /// <summary>
-/// The requests that this node holds open: streams, and those that wait for an answer. Twice a second, and at once when
-/// something about access changed, it looks at each, so that what ends a caller's authority ends what it has open.
+/// The requests that this node holds open: streams, and requests that wait for an answer. Twice a second, and at once
+/// when access has changed, it checks each of them. So when a caller's authority ends, its open requests end too.
 /// </summary>
 internal sealed class StreamRegistry(
     Database database,
@@ -20,7 +20,7 @@ internal sealed class StreamRegistry(
     TimeProvider clock
 ) : BackgroundService
 {
-    /// <summary>Streams in a wave that is worth a collection.</summary>
+    /// <summary>The number of closed streams that is worth a garbage collection.</summary>
     private const int CollectAfter = 1000;
     private static readonly TimeSpan CollectEvery = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
@@ -38,7 +38,7 @@ internal sealed class StreamRegistry(
 
     public int Count => _held.Count;
 
-    /// <summary>Takes a place among those that a caller may hold open; given back by <see cref="Leave"/>.</summary>
+    /// <summary>Takes one of the places of a caller; <see cref="Leave"/> releases it.</summary>
     /// <exception cref="QuotaReachedException">It has as many open as it may.</exception>
     public void Enter(ProjectCaller caller)
     {
@@ -55,12 +55,12 @@ internal sealed class StreamRegistry(
     public void Leave(ProjectCaller caller)
     {
         var holder = HolderOf(caller);
-        // Whoever has none open any more is forgotten.
+        // A caller without an open request is forgotten.
         if (_open.AddOrUpdate(holder, 0, (_, open) => open - 1) <= 0)
             _open.TryRemove(new KeyValuePair<(string, string, string), int>(holder, 0));
     }
 
-    /// <summary>Returns how many are open of each project that has one.</summary>
+    /// <summary>Counts the open requests by project.</summary>
     public IEnumerable<KeyValuePair<string, int>> OpenByProject() =>
         _open
             .GroupBy(open => open.Key.Project, open => open.Value, StringComparer.Ordinal)
@@ -76,20 +76,20 @@ internal sealed class StreamRegistry(
             stream.End(StreamEnd.Shutdown);
     }
 
-    /// <summary>A stream ends; what somebody has taken away from its reader is kept in the audit.</summary>
+    /// <summary>Ends a stream. When its reader has lost the right, that is written to the audit.</summary>
     public void Ended(HttpContext http, ProjectCaller caller, string? why)
     {
         if (why is StreamEnd.Revoked or StreamEnd.Forbidden)
             audit.StreamWasEnded(http, caller, why, credentials.AddressOf(http));
     }
 
-    /// <summary>For a handler that waits: it ends with what ends its caller.</summary>
+    /// <summary>For a handler that waits: it ends when its caller's authority ends.</summary>
     public HeldWait Wait(HttpContext http, ProjectCaller caller) => new(this, http, caller);
 
     public void Remove(IHeldRequest stream) => _held.TryRemove(stream, out _);
 
     /// <summary>
-    /// The server is going down: every stream ends with its reason, so that clients come back to another node.
+    /// The server stops: every stream ends with its reason, so that clients reconnect to another node.
     /// </summary>
     public void EndAll()
     {
@@ -128,8 +128,8 @@ internal sealed class StreamRegistry(
     }
 
     /// <summary>
-    /// Opening a stream leaves behind twice of what an open one keeps, and idle streams allocate nothing that would
-    /// make the collector look. Once a wave of many has come to rest it is asked to.
+    /// Opening a stream leaves twice the memory of an open one behind, and idle streams allocate nothing that would
+    /// start the collector. So it is started when a wave of many streams has settled.
     /// </summary>
     private void GiveBackMemory()
     {
@@ -139,7 +139,7 @@ internal sealed class StreamRegistry(
             _collectedAt = count;
         if (count > before || count - _collectedAt < CollectAfter)
             return;
-        // It stops everything for a moment: whoever opens and closes streams does not make it come again and again.
+        // A collection stops everything for a moment, so callers that open and close streams must not cause many.
         if (_collected != 0 && clock.GetElapsedTime(_collected) < CollectEvery)
             return;
         (_collectedAt, _collected) = (count, clock.GetTimestamp());

@@ -1,17 +1,17 @@
 namespace Postern.Live;
 
 /// <summary>
-/// The live end of one log in this process. A commit wakes it; it reads what is new from the store once, renders it
-/// once, and wakes its streams, which take the same bytes. It keeps the last few frames; a stream that is further
-/// behind reads the store by itself and joins again, so a slow stream costs neither memory nor the others' time, and
-/// nothing is missed or repeated.
+/// The live end of one log in this process. A commit wakes it. It reads what is new from the store once, renders it
+/// once, and wakes its streams, which send the same bytes. It keeps the last few frames. A stream that is further
+/// behind reads the store by itself and then joins again. So a slow stream costs neither memory nor the time of others,
+/// and nothing is missed or repeated.
 /// </summary>
 internal sealed class Tail
 {
     private const int KeptFrames = 256;
     private const int KeptBytes = 256 * 1024;
 
-    /// <summary>Between two tries to read a log that cannot be read.</summary>
+    /// <summary>The pause between two tries to read a log that cannot be read.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
 
     private readonly LogSource _source;
@@ -24,13 +24,13 @@ internal sealed class Tail
     private long _next;
 
     /// <summary>
-    /// One from the beginning: until <see cref="StartAsync"/> knows where the log ends, pokes are remembered and
+    /// Makes one from the beginning. Until <see cref="StartAsync"/> knows where the log ends, pokes are remembered and
     /// nothing is read.
     /// </summary>
     private int _pokes = 1;
     private string? _ended;
 
-    /// <summary>A log that cannot be read is said once, until it can.</summary>
+    /// <summary>A log that cannot be read is reported once, until it can be read again.</summary>
     private bool _isFailing;
 
     public Tail(LogSource source, TimeProvider clock, Action<Exception> failed)
@@ -38,7 +38,7 @@ internal sealed class Tail
         (_source, _clock, _failed) = (source, clock, failed);
     }
 
-    /// <summary>The number that follows the last frame.</summary>
+    /// <summary>The number after the last frame.</summary>
     public long Next
     {
         get
@@ -48,7 +48,7 @@ internal sealed class Tail
         }
     }
 
-    /// <summary>After the topic is being listened to: whatever is committed from here on is poked.</summary>
+    /// <summary>Called after listening to the topic has begun: every commit from here on causes a poke.</summary>
     public async Task StartAsync()
     {
         var next = await _source.NextAsync();
@@ -73,9 +73,9 @@ internal sealed class Tail
     }
 
     /// <summary>
-    /// The frame that begins at a number. Null: there is none yet; or (<paramref name="behind"/>) it is no longer kept;
-    /// or (<paramref name="ended"/>) there will never be one, for this reason. All three are of one moment: a last
-    /// frame is never passed over because the log has ended behind it.
+    /// Returns the frame that begins at a number, or null: there is none yet, or (<paramref name="behind"/>) it is no
+    /// longer kept, or (<paramref name="ended"/>) there will never be one, for this reason. All three are of one
+    /// moment, so the last frame is never missed because the log has ended after it.
     /// </summary>
     public Frame? Find(long cursor, out bool behind, out string? ended)
     {
@@ -95,16 +95,14 @@ internal sealed class Tail
         }
     }
 
-    /// <summary>Something may be new. Any number of pokes while it reads make it read once more.</summary>
+    /// <summary>Something may be new. Several pokes during a read cause one more read.</summary>
     public void Poke()
     {
         if (Interlocked.Increment(ref _pokes) == 1)
             ReadElsewhere();
     }
 
-    /// <summary>
-    /// Not on the thread that pokes: it has others to tell, and a read may run to its end where it begins.
-    /// </summary>
+    /// <summary>Not on the poking thread, which has others to tell; a read may complete synchronously.</summary>
     private void ReadElsewhere() =>
         ThreadPool.UnsafeQueueUserWorkItem(static tail => _ = tail.ReadAsync(), this, preferLocal: false);
 
@@ -130,7 +128,7 @@ internal sealed class Tail
                 if (!_isFailing)
                     _failed(fault);
                 _isFailing = true;
-                // Nothing else would tell of what is there already.
+                // Nothing else would announce what is there already.
                 await Task.Delay(Rest, _clock);
                 if (HasStreams)
                     Interlocked.Increment(ref _pokes);

@@ -2,13 +2,13 @@ using Postern.Storage;
 
 namespace Postern.Live;
 
-/// <summary>The tails of this node: made for the first stream of a log, gone with the last.</summary>
+/// <summary>The tails of this node: created for the first stream of a log, removed with the last.</summary>
 internal sealed partial class Tails(Database database, TimeProvider clock, ILogger<Tails> log)
 {
     private readonly Dictionary<string, Entry> _tails = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
 
-    /// <summary>Joins a stream to a log. Dispose the answer to leave it.</summary>
+    /// <summary>Connects a stream to a log. Dispose the result to disconnect it.</summary>
     public async ValueTask<Following> FollowAsync(LogSource source, LiveStream stream)
     {
         Entry entry;
@@ -18,7 +18,7 @@ internal sealed partial class Tails(Database database, TimeProvider clock, ILogg
             if (!_tails.TryGetValue(source.Key, out entry!))
             {
                 var tail = new Tail(source, clock, fault => TailFailed(log, source.Topic, fault));
-                // Listening begins before the first read: nothing that commits in between is missed.
+                // Listen before the first read, so that no commit in between is missed.
                 entry = _tails[source.Key] = new Entry(
                     source.Key,
                     tail,
@@ -74,7 +74,7 @@ internal sealed partial class Tails(Database database, TimeProvider clock, ILogg
 
         public IDisposable Listening { get; } = listening;
 
-        /// <summary>Begun under the gate of the tails, by the first stream.</summary>
+        /// <summary>Created under the lock of the tails, by the first stream.</summary>
         public Task Started => _started ??= Tail.StartAsync();
     }
 }

@@ -3,8 +3,9 @@ using System.Threading.Tasks.Sources;
 namespace Postern.Live;
 
 /// <summary>
-/// What one stream waits on. Setting it any number of times wakes its one waiter once; setting it while nobody waits
-/// makes the next wait return at once. It is reused for the stream's life: an idle stream costs no allocation.
+/// The signal that one stream waits for. Setting it several times wakes its one waiter once. Setting it while nobody
+/// waits makes the next wait return at once. It is reused for the life of the stream, so an idle stream allocates
+/// nothing.
 /// </summary>
 internal sealed class WakeSignal : IValueTaskSource
 {
@@ -22,7 +23,7 @@ internal sealed class WakeSignal : IValueTaskSource
         _core.Reset();
         if (Interlocked.CompareExchange(ref _state, Waiting, Idle) == Idle)
             return new ValueTask(this, _core.Version);
-        // Set between the two looks.
+        // It was set between the two checks.
         Volatile.Write(ref _state, Idle);
         return default;
     }

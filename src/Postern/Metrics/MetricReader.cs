@@ -4,8 +4,8 @@ using Postern.Storage;
 namespace Postern.Metrics;
 
 /// <summary>
-/// What of the metrics a caller may read, and reading it: each measure for the scope that its list needs. Refusals need
-/// <c>admin</c>; those that prove no project, and what is of the server, are the default project's.
+/// Reads the metrics that a caller may read: each measure needs the scope of its list. Refusals need <c>admin</c>.
+/// Refusals that prove no project, and measures of the server, belong to the default project.
 /// </summary>
 internal sealed class MetricReader(MetricStore store, Projects projects)
 {
@@ -13,7 +13,7 @@ internal sealed class MetricReader(MetricStore store, Projects projects)
     public async ValueTask<bool> MayReadAsync(ProjectCaller caller, MeasureKind kind) =>
         caller.Authority.Allows(NeedOf(kind)) && (!kind.IsOfServer || await IsDefaultAsync(caller.Project));
 
-    /// <summary>Those of some measures that a caller may read.</summary>
+    /// <summary>Returns those of some measures that a caller may read.</summary>
     public async ValueTask<List<MeasureKind>> ReadableAsync(ProjectCaller caller, IEnumerable<MeasureKind> kinds)
     {
         var readable = new List<MeasureKind>();
@@ -23,7 +23,7 @@ internal sealed class MetricReader(MetricStore store, Projects projects)
         return readable;
     }
 
-    /// <summary>Measures that the caller may read, over a span of time.</summary>
+    /// <summary>Returns measures that the caller may read, for a period.</summary>
     /// <param name="project">The caller's.</param>
     /// <param name="kinds">What he may read.</param>
     /// <param name="width">Of minutes or of hours.</param>
@@ -50,7 +50,7 @@ internal sealed class MetricReader(MetricStore store, Projects projects)
         return [.. found.OrderBy(series => series.Kind.Measure)];
     }
 
-    /// <summary>What a measure's list needs.</summary>
+    /// <summary>Returns the scope that a measure's list needs.</summary>
     public static RequiredScope NeedOf(MeasureKind kind) =>
         kind.Name.Split('.')[0] switch
         {

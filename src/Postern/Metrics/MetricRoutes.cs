@@ -4,7 +4,7 @@ using Postern.Storage;
 
 namespace Postern.Metrics;
 
-/// <summary>What the server has counted, over HTTP: the figures that the console's charts are drawn from.</summary>
+/// <summary>The routes of metrics: the figures from which the console draws its charts.</summary>
 internal sealed class MetricRoutes(MetricReader metrics, Database database)
 {
     private const string Rule = "what the list of each name needs";
@@ -77,7 +77,7 @@ internal sealed class MetricRoutes(MetricReader metrics, Database database)
 
     private static MetricWidth? WidthOf(string word) => word.Length == 0 ? MetricWidth.Minute : MetricWidth.Find(word);
 
-    /// <summary>The span that is asked for, its ends moved to where a minute or an hour begins.</summary>
+    /// <summary>Returns the requested period, with its ends moved to the beginning of a minute or hour.</summary>
     internal static Checked<MetricSpan> ReadSpan(IQueryCollection query, long now)
     {
         foreach (var (name, value) in query)

@@ -6,24 +6,23 @@ using Postern.Storage;
 namespace Postern.Metrics;
 
 /// <summary>
-/// The rows of what was counted. Each is written by one process only, whole each time, so writing it again changes
-/// nothing.
+/// The rows of metrics. Only one process writes a row, and always the whole row, so writing it again changes nothing.
 /// </summary>
 internal sealed class MetricStore(Database database)
 {
-    /// <summary>Rows of one statement, and of one transaction.</summary>
+    /// <summary>The rows of one statement, and of one transaction.</summary>
     private const int RowsOfStatement = 50;
     private const int RowsOfCommit = 500;
     private const int Columns = 8;
     private const int RemovedAtOnce = 1000;
 
-    /// <summary>Rows that are read at most; what is older of more is left out, and said.</summary>
+    /// <summary>The most rows that are read. Older ones are left out, and the result says so.</summary>
     public const int MaxRead = 100_000;
 
     private static readonly string InsertMany = Insert(RowsOfStatement);
     private static readonly string InsertOne = Insert(1);
 
-    /// <summary>Keeps rows.</summary>
+    /// <summary>Stores rows.</summary>
     public async Task WriteAsync(string node, IReadOnlyList<MetricRow> rows)
     {
         foreach (var part in rows.Chunk(RowsOfCommit))
@@ -41,7 +40,7 @@ internal sealed class MetricStore(Database database)
             });
     }
 
-    /// <summary>Measures of a project over a span of time; each at all, if it never happened.</summary>
+    /// <summary>Returns measures of a project for a period, including those that never happened.</summary>
     /// <param name="projects">The project, or <see cref="Tally.Server"/>; of several all together.</param>
     /// <param name="kinds">The measures.</param>
     /// <param name="width">Of minutes or of hours.</param>
@@ -105,7 +104,7 @@ internal sealed class MetricStore(Database database)
         }
     }
 
-    /// <summary>Removes rows of a width that begin before a time, until none is left or it is to stop.</summary>
+    /// <summary>Removes rows of a width that begin before a time, until none is left or it is stopped.</summary>
     public async Task RemoveAsync(MetricWidth width, long before, CancellationToken stop)
     {
         var removed = RemovedAtOnce;

@@ -1,6 +1,6 @@
 namespace Postern.Metrics;
 
-/// <summary>How long the spans are that rows are of.</summary>
+/// <summary>The length of the intervals of metric rows.</summary>
 /// <param name="Name">As it is asked for.</param>
 /// <param name="Seconds">As it is stored.</param>
 /// <param name="UsualSteps">So many are read when nothing is asked.</param>
@@ -14,7 +14,7 @@ internal sealed record MetricWidth(string Name, long Seconds, int UsualSteps, in
     /// <summary>Microseconds.</summary>
     public long Length => Seconds * 1_000_000;
 
-    /// <summary>Returns where the span begins that an instant is in.</summary>
+    /// <summary>Returns the beginning of the interval that contains an instant.</summary>
     public long StartOf(long at) => at - (at % Length);
 
     public static MetricWidth? Find(string name) =>

@@ -6,9 +6,10 @@ using Postern.Storage;
 namespace Postern.Metrics;
 
 /// <summary>
-/// Keeps what this node has counted: at the end of each minute a row a measure for that minute, and the row of its
-/// hour with all that this process has counted in it. A node that is killed loses at most its last minute; one that
-/// stops writes it. While the database is away some minutes wait; what waits longer is lost, and the log says so.
+/// Stores what this node has counted. At the end of each minute it writes one row for each measure of that minute, and
+/// updates the row of its hour with everything that this process has counted in it. A killed node loses at most its
+/// last minute; a stopped node writes it. While the database cannot be reached, some minutes wait; further ones are
+/// lost, and the log says so.
 /// </summary>
 internal sealed partial class MetricWriter(
     Database database,
@@ -19,11 +20,11 @@ internal sealed partial class MetricWriter(
     ILogger<MetricWriter> log
 ) : PollingLoop(clock, log)
 {
-    /// <summary>Rows of a node and minute at most, its hours' among them.</summary>
+    /// <summary>The most rows of one node and minute, including those of the hours.</summary>
     public const int MaxRows = 5_000;
     private const int MaxWaiting = 5;
 
-    /// <summary>Levels are looked at in one of so many looks.</summary>
+    /// <summary>Levels are read in one of so many looks.</summary>
     private const int SampleEvery = 5;
     private readonly Dictionary<(string Project, Measure Measure), TallyRow> _minuteRows = [];
     private readonly Dictionary<(string Project, Measure Measure), TallyRow> _hourRows = [];
@@ -34,7 +35,7 @@ internal sealed partial class MetricWriter(
     private long _hourAt;
     private int _polls;
 
-    /// <summary>This process among all that write: its machine's name, and something of its own.</summary>
+    /// <summary>The name of this process: its machine's name, with a part of its own.</summary>
     public string Node { get; } = NewName();
 
     protected override async Task PollAsync(CancellationToken stop)
@@ -56,7 +57,7 @@ internal sealed partial class MetricWriter(
         await OneAsync("hours", () => store.RemoveAsync(MetricWidth.Hour, now - days, stop));
     }
 
-    /// <summary>What was counted since the last minute is not lost when a server is stopped.</summary>
+    /// <summary>The counts since the last minute are not lost when a server is stopped.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
@@ -67,12 +68,12 @@ internal sealed partial class MetricWriter(
         }
         catch (Exception fault) when (fault is not OutOfMemoryException)
         {
-            // The server is going down: this minute is what is lost.
+            // The server stops: this minute is lost.
             LookLog.Waits(Log, nameof(MetricWriter), fault.Message);
         }
     }
 
-    /// <summary>Takes out what was counted up to now and keeps it, under the minute that it was counted in.</summary>
+    /// <summary>Takes the counts up to now and stores them under their minute.</summary>
     /// <param name="next">The minute that counts from here on.</param>
     internal async Task KeepAsync(long next)
     {
@@ -95,7 +96,7 @@ internal sealed partial class MetricWriter(
         }
     }
 
-    /// <summary>Levels: the greatest that is seen within a minute counts.</summary>
+    /// <summary>For a level, the greatest value within a minute counts.</summary>
     private void Sample()
     {
         var tally = database.Tally;
@@ -126,10 +127,10 @@ internal sealed partial class MetricWriter(
             Lost(Log, _waiting.Dequeue().Count);
     }
 
-    /// <summary>Of more projects than there is room for those are left out of which least was counted.</summary>
+    /// <summary>When there are too many projects, those with the lowest counts are left out.</summary>
     private static List<TallyRow> WithoutTheQuietest(List<TallyRow> counted)
     {
-        // A minute and an hour each, and one for what is left out.
+        // One minute and one hour each, and one for what is left out.
         const int most = (MaxRows / 2) - 1;
         if (counted.Count <= most)
             return counted;

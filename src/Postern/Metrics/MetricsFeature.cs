@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Metrics;
 
-/// <summary>Composes metrics: what nodes have counted, kept and read.</summary>
+/// <summary>Composes metrics: the counts of nodes, stored and read.</summary>
 internal static class MetricsFeature
 {
     public static IServiceCollection AddKeptMetrics(this IServiceCollection services) =>

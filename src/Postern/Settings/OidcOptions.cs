@@ -3,7 +3,7 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Postern.Settings;
 
-/// <summary>Sign-in to the console by an identity provider (OpenID Connect).</summary>
+/// <summary>Sign-in to the console with an identity provider (OpenID Connect).</summary>
 internal sealed class OidcOptions
 {
     [Description(
@@ -36,10 +36,10 @@ internal sealed class OidcOptions
     [RegularExpression("^[!-~]{0,64}$", ErrorMessage = "must be a claim's name")]
     public string GroupsClaim { get; set; } = "";
 
-    /// <summary>Returns whether people may sign in so.</summary>
+    /// <summary>Returns whether people may sign in with a provider.</summary>
     public bool IsOn() => Authority.Length > 0;
 
-    /// <summary>What is wrong with the settings together, or null.</summary>
+    /// <summary>Returns what is wrong with the settings together, or null.</summary>
     public string? WhatIsWrong() =>
         (Authority.Length > 0, ClientId.Length > 0) switch
         {

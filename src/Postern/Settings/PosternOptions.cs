@@ -4,9 +4,9 @@ using System.ComponentModel.DataAnnotations;
 namespace Postern.Settings;
 
 /// <summary>
-/// All settings, bound once at start from <c>postern.json</c> and the environment. Every one has bounds; all faults are
-/// reported together. The descriptions are the text of <c>docs/configuration.md</c>. An unsafe setting begins with
-/// <c>Dangerous</c>.
+/// All settings, read once at the start from <c>postern.json</c> and the environment. Every one has limits, and all
+/// faults are reported together. The descriptions are the text of <c>docs/configuration.md</c>. The name of an unsafe
+/// setting begins with <c>Dangerous</c>.
 /// </summary>
 internal sealed class PosternOptions
 {

@@ -4,7 +4,7 @@ using System.ComponentModel.DataAnnotations;
 namespace Postern.Settings;
 
 /// <summary>
-/// How much of a thing there may be, so that one party's number is nobody else's trouble. 0 is no bound.
+/// How many of a thing there may be, so that one party's number does not affect others. 0 means no limit.
 /// </summary>
 internal sealed class QuotaOptions
 {

@@ -29,7 +29,7 @@ internal sealed class RelayOptions
     )]
     public string PageUrl { get; set; } = "";
 
-    /// <summary>The page where people open questions of a server that has joined a relay.</summary>
+    /// <summary>Returns the page where people open questions of a server that has joined a relay.</summary>
     /// <param name="relay">The relay's address, ending with a slash.</param>
     public string PageUrlAt(string relay) => PageUrl.Length > 0 ? PageUrl : relay + "approve";
 

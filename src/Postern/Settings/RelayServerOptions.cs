@@ -3,7 +3,7 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Postern.Settings;
 
-/// <summary>Of <c>postern relay serve</c> alone.</summary>
+/// <summary>Only for <c>postern relay serve</c>.</summary>
 internal sealed class RelayServerOptions
 {
     [Description("Relay: hours that a stored request waits for its plane, and that a receipt is kept after its end.")]

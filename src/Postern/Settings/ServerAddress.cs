@@ -1,7 +1,8 @@
 namespace Postern.Settings;
 
 /// <summary>
-/// Where this server is reached: <c>Postern:PublicUrl</c>, or the address it listens on, known once it does.
+/// The address of this server: <c>Postern:PublicUrl</c>, or the address on which it listens, which is known once it
+/// listens.
 /// </summary>
 internal sealed class ServerAddress(PosternOptions options)
 {
@@ -9,7 +10,7 @@ internal sealed class ServerAddress(PosternOptions options)
     private bool _listens = true;
     private volatile string? _relayed;
 
-    /// <summary>Where it listens itself, behind whatever stands in front of it.</summary>
+    /// <summary>The address on which it listens itself, behind any proxy.</summary>
     public string Own => _listening;
 
     public string Url =>
@@ -22,8 +23,8 @@ internal sealed class ServerAddress(PosternOptions options)
         options.PublicUrl.Length > 0 ? new Uri(options.PublicUrl).AbsolutePath.TrimEnd('/') : "";
 
     /// <summary>
-    /// Links name an address that nobody else reaches: the server listens on every address, and was not told under
-    /// which one it is known.
+    /// Whether links contain an address that nobody else can reach: the server listens on every address and has no
+    /// configured one.
     /// </summary>
     /// <param name="urls">What it listens on.</param>
     public bool NamesItselfAlone(IEnumerable<string> urls) => options.PublicUrl.Length == 0 && urls.Any(IsEveryAddress);
@@ -31,7 +32,7 @@ internal sealed class ServerAddress(PosternOptions options)
     private static bool IsEveryAddress(string url) =>
         BindingAddress.Parse(url).Host is "0.0.0.0" or "[::]" or "*" or "+";
 
-    /// <summary>It listens nowhere: it is reached where a relay that it has joined opens its doors.</summary>
+    /// <summary>Whether it listens nowhere: it is reached where a joined relay opens its doors.</summary>
     public void ListensNowhere() => _listens = false;
 
     /// <summary>Returns where a relay opens this server's doors.</summary>

@@ -1,6 +1,6 @@
 namespace Postern.Settings;
 
-/// <summary>Settings that cannot be used, all of them: the server does not start.</summary>
+/// <summary>Thrown with everything that is wrong with the settings: the server does not start.</summary>
 internal sealed class SettingsException(IReadOnlyList<string> faults)
     : Exception("The settings cannot be used:\n" + string.Join("\n", faults.Select(f => "  " + f)))
 {

@@ -9,10 +9,11 @@ using System.Text.Json;
 namespace Postern.Settings;
 
 /// <summary>
-/// Reads settings by their declarations in <see cref="PosternOptions"/>. Sources, the later wins: <c>postern.json</c>
-/// (<c>{"Postern":{"Section":{"Name":…}}}</c>), the environment (<c>POSTERN_Section__Name</c>). A list is a JSON list
-/// there, and here one text with commas or an item a variable (<c>POSTERN_Section__Name__0</c>). Unknown names are
-/// faults, so that a misspelt limit is not silently the default.
+/// Reads settings by their declarations in <see cref="PosternOptions"/>. Sources, of which the later one wins:
+/// <c>postern.json</c> (<c>{"Postern":{"Section":{"Name":…}}}</c>), the environment (<c>POSTERN_Section__Name</c>). A
+/// list is a JSON list in the file. In the environment it is one text with commas, or one variable for each item
+/// (<c>POSTERN_Section__Name__0</c>). Unknown names are faults, so that a misspelt limit does not silently become the
+/// default.
 /// </summary>
 internal static class SettingsReader
 {
@@ -22,7 +23,7 @@ internal static class SettingsReader
         AllowTrailingCommas = true,
     };
 
-    /// <summary>Names in the environment that are no settings of a section.</summary>
+    /// <summary>Names in the environment that are not settings of a section.</summary>
     private static readonly string[] OwnVariables =
     [
         "POSTERN_ROOT_KEY",
@@ -61,10 +62,10 @@ internal static class SettingsReader
         return faults.Count == 0 ? options : throw new SettingsException(faults);
     }
 
-    /// <summary>Every setting, for the documentation.</summary>
+    /// <summary>All settings, for the documentation.</summary>
     public static IReadOnlyList<Setting> All { get; } = [.. Describe(new PosternOptions(), "Postern")];
 
-    /// <summary>The unsafe settings that are not as they stand by themselves.</summary>
+    /// <summary>The unsafe settings that differ from their defaults.</summary>
     public static IEnumerable<string> DangerousIn(PosternOptions options) =>
         DangerousIn(options, new PosternOptions(), "Postern");
 
@@ -90,7 +91,7 @@ internal static class SettingsReader
     {
         try
         {
-            // By its byte order mark where there is one: editors write UTF-16 too.
+            // By its byte order mark, if there is one: some editors write UTF-16.
             using var json = JsonDocument.Parse(File.ReadAllText(file), Lenient);
             if (json.RootElement.ValueKind == JsonValueKind.Object)
                 Flatten(json.RootElement, "");
@@ -126,7 +127,7 @@ internal static class SettingsReader
         }
     }
 
-    /// <summary>Takes what it knows out of <paramref name="given"/>: what is left is unknown.</summary>
+    /// <summary>Takes the names that it knows out of <paramref name="given"/>; the rest is unknown.</summary>
     private static void Bind(object section, string prefix, Dictionary<string, string> given, List<string> faults)
     {
         foreach (var property in section.GetType().GetProperties())
@@ -176,8 +177,8 @@ internal static class SettingsReader
     }
 
     /// <summary>
-    /// The items of a list that is given one by one (<c>Name:0</c>, <c>Name:1</c>), taken out of
-    /// <paramref name="given"/>, as one text; null when it has none.
+    /// Returns a list that is given item by item (<c>Name:0</c>, <c>Name:1</c>) as one text, and takes the items out of
+    /// <paramref name="given"/>; null when there are none.
     /// </summary>
     private static string? ItemsOf(string name, Dictionary<string, string> given)
     {
@@ -256,7 +257,7 @@ internal static class SettingsReader
             _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
         };
 
-    /// <summary>The table of <c>docs/configuration.md</c>.</summary>
+    /// <summary>Returns the table of <c>docs/configuration.md</c>.</summary>
     public static string Markdown()
     {
         var text = new StringBuilder(

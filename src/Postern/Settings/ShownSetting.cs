@@ -1,6 +1,6 @@
 namespace Postern.Settings;
 
-/// <summary>A setting as it is, for a person.</summary>
+/// <summary>The value of a setting, for a person.</summary>
 /// <param name="Value">In words; of a secret only whether it is set.</param>
 /// <param name="IsStandard">It is as it stands by itself.</param>
 /// <param name="Words">What it does.</param>

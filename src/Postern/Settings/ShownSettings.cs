@@ -5,15 +5,15 @@ using System.Reflection;
 namespace Postern.Settings;
 
 /// <summary>
-/// The settings as they are, to be shown. Numbers and truth values are shown; a text is hidden when its name says that
-/// it is a secret, and of an address everything is left out that could be one: who signs in there, the path, the query.
+/// The values of the settings, to be shown. Numbers and truth values are shown. A text is hidden when its name says
+/// that it is a secret. Of an address, every part that could be a secret is left out: user, password, path, query.
 /// </summary>
 internal static class ShownSettings
 {
     private const string Empty = "(empty)";
     private static readonly string[] Secret = ["secret", "password", "token", "key", "credential", "passphrase"];
 
-    /// <summary>Addresses whose path everybody sees.</summary>
+    /// <summary>Addresses whose path is public.</summary>
     private static readonly string[] Public = ["Postern:PublicUrl"];
 
     public static IEnumerable<ShownSetting> Of(PosternOptions options) => Of(options, new PosternOptions(), "Postern");
@@ -75,7 +75,7 @@ internal static class ShownSettings
             : origin + "/…";
     }
 
-    /// <summary>To compare, and never to be shown.</summary>
+    /// <summary>Returns the text for comparing, never for showing.</summary>
     private static string Plain(object value) =>
         value switch
         {

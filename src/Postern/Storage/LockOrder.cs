@@ -90,8 +90,7 @@ internal sealed partial class LockOrder
 
     /// <summary>Checks a statement before it runs.</summary>
     /// <exception cref="InvalidOperationException">
-    /// It locks rows of a table behind those that it must come before.
-    /// </exception>
+    /// It locks rows of a table behind those that it must come before. </exception>
     public void Check(string sql)
     {
         foreach (var table in LocksOf(sql))

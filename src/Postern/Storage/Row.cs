@@ -12,8 +12,7 @@ namespace Postern.Storage;
 /// </summary>
 /// <typeparam name="T">
 /// A record of members that are set once, or a positional one. Columns are text, whole numbers, truth values (0 and 1)
-/// and bytes.
-/// </typeparam>
+/// and bytes. </typeparam>
 internal static class Row<T>
     where T : class
 {
