@@ -415,9 +415,8 @@ public sealed partial class TidyTests
 
     /// <summary>
     /// Whoever lets time pass for a caller asks him again. Bodies are read by one class (the compiler sees to that);
-    /// here, that what waits does so through a held
-    /// wait or a stream, which ask, that names are looked up for a request, and that a loop which writes asks in each
-    /// round.
+    /// here, that what waits does so through a held wait or a stream, which ask, that names are looked up for a
+    /// request, and that a loop which writes asks in each round.
     /// </summary>
     [Fact]
     public void Nothing_is_written_after_a_wait_without_asking_the_caller_again()

@@ -6,8 +6,7 @@ namespace Postern.Contract;
 
 /// <summary>
 /// Authority ends when it ends, on PostgreSQL too: every door, every way to end, every moment. And on two nodes: what
-/// one ends, the other refuses within a
-/// second.
+/// one ends, the other refuses within a second.
 /// </summary>
 public sealed class TimeMatrixContract(TimeMatrixContract.World world) : IClassFixture<TimeMatrixContract.World>
 {

@@ -5,9 +5,8 @@ using System.Text;
 namespace Postern.Support;
 
 /// <summary>
-/// Between a node and its PostgreSQL, on loopback: once, when a test asks for it, a command arrives at the server,
-/// and its
-/// answer never comes back, because the connection is cut.
+/// Between a node and its PostgreSQL, on loopback: once, when a test asks for it, a command arrives at the server, and
+/// its answer never comes back, because the connection is cut.
 /// </summary>
 internal sealed class CommitCutter : IDisposable
 {

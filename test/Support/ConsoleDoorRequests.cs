@@ -5,8 +5,7 @@ namespace Postern.Support;
 
 /// <summary>
 /// A valid request for every door of the console, for <see cref="DoorRequests"/>. The body of a form is its fields;
-/// what
-/// every form carries is put before them.
+/// what every form carries is put before them.
 /// </summary>
 internal static class ConsoleDoorRequests
 {

@@ -6,8 +6,7 @@ namespace Postern.Support;
 
 /// <summary>
 /// A valid request for every door, by its row in the door table. A new door needs an entry here: then it is in the
-/// matrix in time, with every way in
-/// which the authority behind it ends.
+/// matrix in time, with every way in which the authority behind it ends.
 /// </summary>
 internal static class DoorRequests
 {

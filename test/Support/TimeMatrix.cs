@@ -5,12 +5,10 @@ namespace Postern.Support;
 
 /// <summary>
 /// The matrix in time: a door, a way in which the authority of who comes through it ends, and every moment at which
-/// that can happen: before the
-/// request, after its headers, in the middle of its body, while it waits, while it streams. Each is refused, within a
-/// second, and nothing is
-/// written. Then the same request with living authority succeeds: what was refused was refused for its authority. Which
-/// moments a door has is
-/// read off its row in the table: whether it takes a body, may be asked to wait, or can be followed.
+/// that can happen: before the request, after its headers, in the middle of its body, while it waits, while it streams.
+/// Each is refused, within a second, and nothing is written. Then the same request with living authority succeeds: what
+/// was refused was refused for its authority. Which moments a door has is read off its row in the table: whether it
+/// takes a body, may be asked to wait, or can be followed.
 /// </summary>
 internal sealed class TimeMatrix(TimeWorld world, Door door)
 {
@@ -182,8 +180,8 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
 
     /// <summary>
     /// Whoever lost a right is told so, or that there is nothing to see; a late worker at a door of reports, what
-    /// became of its run; who answers a
-    /// settled question, that it is settled. Everybody else is refused like one who has no credential.
+    /// became of its run; who answers a settled question, that it is settled. Everybody else is refused like one who
+    /// has no credential.
     /// </summary>
     private void Refused(Ending ending, string moment, int status, string text, bool told = false)
     {

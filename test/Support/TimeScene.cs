@@ -4,8 +4,7 @@ namespace Postern.Support;
 
 /// <summary>
 /// What stands around one request of the matrix in time: an agent, a session, a run that a worker has, made when they
-/// are asked for and once. Every
-/// scene has its own, so that nothing that one request does is seen by another.
+/// are asked for and once. Every scene has its own, so that nothing that one request does is seen by another.
 /// </summary>
 internal sealed class TimeScene(TimeWorld world)
 {

@@ -10,8 +10,7 @@ namespace Postern.Tests.Access.Attacks;
 
 /// <summary>
 /// What is tried by whoever can sign tokens with the root key, as client libraries do: claims that only the server
-/// makes. They gain nothing that the root
-/// key does not have, and what they name binds them.
+/// makes. They gain nothing that the root key does not have, and what they name binds them.
 /// </summary>
 public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassFixture<ForgeryAttackTests.World>
 {
