@@ -62,6 +62,7 @@ public sealed partial class TidyTests
         [
             "joined_relay",
             "joined_page",
+            "joined_node",
             "relay_envelope",
             "relay_plane",
             "relay_code",

@@ -46,6 +46,9 @@ internal sealed class TestRelay : IAsyncDisposable
     /// <summary>What the first frame becomes before it is signed.</summary>
     public Func<ReadyHead, ReadyHead> Ready { get; set; } = r => r;
 
+    /// <summary>A first frame that is no ready; null: it is one.</summary>
+    public FrameHead? Instead { get; set; }
+
     /// <summary>What the answer to a code becomes.</summary>
     public Func<JoinedRelay, JoinedRelay> Joined { get; set; } = j => j;
 
@@ -183,7 +186,7 @@ internal sealed class TestRelay : IAsyncDisposable
         Assert.True(proven.IsBy(PlaneSign, new HandshakeTarget("GET", Relay, SocketTransport.Path, default)));
         using var socket = await http.WebSockets.AcceptWebSocketAsync(RelayLimits.SubProtocol);
         var connection = new TestRelayConnection(this, socket);
-        await connection.SendAsync(new Frame(Ready(ReadyTo(proven))));
+        await connection.SendAsync(new Frame(Instead ?? Ready(ReadyTo(proven))));
         await connection.RunAsync(_connections.Writer);
     }
 

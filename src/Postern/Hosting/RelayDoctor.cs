@@ -1,4 +1,5 @@
 using Postern.Http;
+using Postern.Relay.Protocol;
 using Postern.Relay.Server;
 using Postern.Settings;
 using Postern.Storage;
@@ -58,8 +59,17 @@ internal static class RelayDoctor
             if (oldest is { } at)
                 words += $", the oldest of {Wire.Iso(at)}";
             found.Add((full >= NearlyFull, words));
+            if (await new PageStore(database).OpenAsync(plane.Plane) is { Pages: > 0 } open)
+                found.Add(OfPages(plane, open));
         }
         return found;
+    }
+
+    /// <summary>Questions to people have room of their own: what finds none is tried again by its plane.</summary>
+    private static (bool IsWeak, string Words) OfPages(RelayPlane plane, (long Pages, long Bytes) open)
+    {
+        var full = Math.Max(open.Pages * 100 / RelayLimits.Pages, open.Bytes * 100 / RelayLimits.PageBytes);
+        return (full >= NearlyFull, $"{plane.Name} ({plane.Plane}) asks people {open.Pages} questions, {full} % full");
     }
 
     private static ValueTask<long?> OldestAsync(Database database, string plane) =>

@@ -63,6 +63,7 @@ internal sealed partial class LockOrder
         // Rows of the joined relays: one statement each, and the audit.
         "joined_relay",
         "joined_page",
+        "joined_node",
         "relay_envelope",
         // The messages between nodes (PostgresRelay): one statement each.
         "node",

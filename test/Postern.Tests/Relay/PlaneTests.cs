@@ -279,11 +279,11 @@ public sealed class PlaneTests : IAsyncLifetime
                 _ => r,
             };
         if (how == "no ready")
-            return;
+            _relay.Instead = new PingHead(1, _relay.Now);
         await _relay.JoinAsync(_server);
         await AuditedAsync("relay_refused");
         // Put right, it connects: a forger does not move the plane for good.
-        (_relay.Signer, _relay.Ready) = (null, r => r);
+        (_relay.Signer, _relay.Ready, _relay.Instead) = (null, r => r, null);
         await _relay.ConnectionAsync();
     }
 
@@ -453,6 +453,57 @@ public sealed class PlaneTests : IAsyncLifetime
         await TriggerAsync("open", null!);
         var connection = await JoinAsync();
         Assert.Equal(200, (await AskAsync(connection, Request("/inbound/user/u/open", "{}"))).Status);
+    }
+
+    /// <summary>
+    /// A message that was kept back, or recorded, is fresh by the instant at which the relay says that it took it. It
+    /// may say any: what this server cannot know any more to have been here is stale, whatever a relay says.
+    /// </summary>
+    [Theory]
+    [InlineData("lies about its time")]
+    [InlineData("says that it keeps requests for a month")]
+    public async Task No_relay_makes_an_old_message_fresh_that(string how)
+    {
+        await TriggerAsync("stripe", new { scheme = "stripe", secret = "whsec_stripes_are_texts" });
+        await _relay.JoinAsync(_server);
+        var connection = await _relay.ConnectionAsync();
+        Assert.Equal(200, (await AskAsync(connection, Stripe(_relay.Now, 1))).Status);
+        var old = TimeSpan.FromDays(20);
+        if (how == "lies about its time")
+            _relay.ClockOff = -old;
+        else
+        {
+            _relay.Ready = r => r with { MaxAgeSeconds = 30 * 86_400 };
+            // It was joined long ago, and what came then is forgotten. Under another name of it all is read anew.
+            await _server.Database.WriteAsync(tx =>
+                tx.ExecuteAsync(
+                    "UPDATE joined_relay SET joined_at = $1, server = REPLACE(server, '127.0.0.1', 'localhost')",
+                    tx.Now - (long)(old * 2).TotalMicroseconds
+                )
+            );
+            var keeper = _server.App.Services.GetRequiredService<PlaneKeeper>();
+            await WaitFor.TrueAsync(() =>
+                Task.FromResult(keeper.Links.Any(l => l.Plane.Server.Contains("localhost", StringComparison.Ordinal)))
+            );
+        }
+        await WaitFor.TrueAsync(async () =>
+        {
+            connection.Cut();
+            connection = await _relay.ConnectionAsync();
+            return (await AskAsync(connection, Stripe(_relay.Now, 1))).Status is 200 or 401;
+        });
+        var received = (DateTimeOffset.UtcNow - old).ToUnixTimeMilliseconds();
+        var frame = _relay.Seal(Stripe(received, 2), h => h with { ReceivedAt = received });
+        await connection.SendAsync(frame);
+        Assert.Equal(401, (await _relay.AnswerAsync(((EnvelopeHead)frame.Head).Id)).Status);
+        Assert.Equal(1, await CapturesAsync("stripe"));
+
+        static RelayedRequest Stripe(long at, int n)
+        {
+            var (seconds, body) = (at / 1000, $"{{\"id\":\"evt_{n}\"}}");
+            var signed = Asking.Hex("whsec_stripes_are_texts", $"{seconds}.{body}");
+            return Request("/inbound/user/u/stripe", body, ("Stripe-Signature", $"t={seconds},v1={signed}"));
+        }
     }
 
     [Fact]

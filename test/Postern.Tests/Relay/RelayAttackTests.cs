@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Net.WebSockets;
 using System.Text;
 using Postern.Relay.Protocol;
+using Postern.Relay.Server;
 using Postern.Support;
 
 namespace Postern.Tests.Relay;
@@ -35,6 +36,19 @@ public sealed class RelayAttackTests
                 "/api/v1/runs//status",
                 "/console",
                 "/../p/inbound/a",
+                "/inbound/x/../a",
+                "/inbound/./a",
+                "/inbound/%2e%2e/inbound/a",
+                "//inbound/a",
+                "/inbound//a",
+                "/inbound/a%2f",
+                "/inbound/a;x",
+                "/inbound/a%3Fx",
+                "/inbound/a#x",
+                "/inbound\\a",
+                "inbound/a",
+                "?x",
+                "/inbound/%E0%A4%A",
             }
         )
         {
@@ -44,6 +58,104 @@ public sealed class RelayAttackTests
             Assert.Equal(nowhere, here);
         }
         Assert.Equal(0, await relay.CountAsync("relay_request"));
+    }
+
+    /// <summary>One plane's name, spelt in a way that only somebody in between would read as another's.</summary>
+    [Fact]
+    public async Task A_plane_is_named_by_its_own_bytes_alone()
+    {
+        await using var relay = await RelayNode.StartAsync();
+        using var plane = await relay.JoinAsync();
+        await using var session = await plane.ConnectAsync("node-1", Hook);
+        foreach (
+            var target in new[]
+            {
+                $"/p/x/../{plane.Id}/inbound/a",
+                $"/p/./{plane.Id}/inbound/a",
+                $"//p/{plane.Id}/inbound/a",
+                $"/p//{plane.Id}/inbound/a",
+                $"/%70/{plane.Id}/inbound/a",
+                $"/p/%70{plane.Id[1..]}/inbound/a",
+                $"/p/{plane.Id}%2Finbound/a",
+                $"/p/{plane.Id.ToUpperInvariant()}/inbound/a",
+                $"http://relay.example/p/{plane.Id}/inbound/a",
+            }
+        )
+            Assert.Matches("^HTTP/1.1 40[04] ", await RawAsync(relay, target));
+        Assert.Equal(0, await relay.CountAsync("relay_request"));
+    }
+
+    /// <summary>Requests whose end or headers two servers could read in two ways, and such as never end.</summary>
+    [Fact]
+    public async Task What_could_be_read_in_two_ways_or_lies_about_its_length_is_not_stored()
+    {
+        await using var relay = await RelayNode.StartAsync();
+        using var plane = await relay.JoinAsync();
+        await using var session = await plane.ConnectAsync("node-1", Hook);
+        foreach (
+            var (headers, body) in new[]
+            {
+                ("Content-Length: 2\r\nContent-Length: 3\r\n", "{}x"),
+                ("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+                ("Transfer-Encoding: gzip, chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+                ("Transfer-Encoding: chunked\r\n", "zz\r\n{}\r\n0\r\n\r\n"),
+                ("Transfer-Encoding: chunked\r\n", "-2\r\n{}\r\n0\r\n\r\n"),
+                ("Content-Length: +2\r\n", "{}"),
+                ("Content-Length: 2 \r\n 3\r\n", "{}"),
+                ("X-Folded: a\r\n b\r\nContent-Length: 2\r\n", "{}"),
+                ("X-Space : a\r\nContent-Length: 2\r\n", "{}"),
+                ("X-Nul: a\0b\r\nContent-Length: 2\r\n", "{}"),
+                ("X-Return: a\rb\r\nContent-Length: 2\r\n", "{}"),
+                (": nameless\r\nContent-Length: 2\r\n", "{}"),
+                ($"X-Huge: {new string('x', 40_000)}\r\nContent-Length: 2\r\n", "{}"),
+            }
+        )
+        {
+            var answer = await ExchangeAsync(relay, plane.At("/inbound/a"), headers, body);
+            Assert.True(
+                answer.StartsWith("HTTP/1.1 4", StringComparison.Ordinal) || answer.Length == 0,
+                headers[..Math.Min(60, headers.Length)] + answer
+            );
+        }
+        // It says ten and brings two, or none, and goes.
+        foreach (var body in new[] { "{}", "" })
+            Assert.DoesNotContain(
+                "HTTP/1.1 2",
+                await ExchangeAsync(relay, plane.At("/inbound/a"), "Content-Length: 10\r\n", body),
+                StringComparison.Ordinal
+            );
+        Assert.Equal(0, await relay.CountAsync("relay_request"));
+        // What is behind the length that was said is another request, of which nothing comes.
+        var two = await ExchangeAsync(
+            relay,
+            plane.At("/inbound/a"),
+            "Prefer: respond-async\r\nContent-Length: 2\r\n",
+            $"{{}}POST {plane.At("/inbound/a")} HTTP/1.1\r\nHost: x\r\n",
+            ends: false
+        );
+        Assert.StartsWith("HTTP/1.1 202", two, StringComparison.Ordinal);
+        Assert.Equal(1, await relay.CountAsync("relay_request"));
+    }
+
+    [Theory]
+    [InlineData("wait=56")]
+    [InlineData("wait=-1")]
+    [InlineData("wait=1e3")]
+    [InlineData("wait=+1")]
+    [InlineData("wait=99999999999999999999")]
+    [InlineData("wait")]
+    [InlineData("wait=;;,,=,")]
+    [InlineData("respond-asyncx")]
+    [InlineData("\"respond-async\"")]
+    public async Task A_preference_that_cannot_be_read_is_passed_over(string prefer)
+    {
+        await using var relay = await RelayNode.StartAsync();
+        using var plane = await relay.JoinAsync();
+        await using var session = await plane.ConnectAsync("node-1", TestPlane.Door("/inbound/a", waitMs: 0));
+        var stored = await relay.PostAsync(plane.At("/inbound/a"), "{}", ("Prefer", prefer));
+        Assert.Equal((202, null), (stored.Status, stored.Header("Preference-Applied")));
+        var read = await relay.PostAsync(plane.At("/inbound/a"), "{}", ("Prefer", prefer + ", respond-async"));
+        Assert.Equal((202, "respond-async"), (read.Status, read.Header("Preference-Applied")));
     }
 
     [Fact]
@@ -190,8 +302,17 @@ public sealed class RelayAttackTests
         await RefusedAsync(plane, HandshakeRefusal.BadSignature, used with { Plane = other.Id });
         await RefusedAsync(plane, HandshakeRefusal.BadSignature, used with { Node = "another" });
         await RefusedAsync(plane, HandshakeRefusal.UnknownPlane, used with { Plane = "pln_none" });
-        plane.ClockOff = -301_000;
-        await RefusedAsync(plane, HandshakeRefusal.ClockSkew, plane.Authorize("POST", "/relay/v1/send", []));
+        foreach (var off in new[] { -301_000, 302_000 })
+        {
+            plane.ClockOff = off;
+            await RefusedAsync(plane, HandshakeRefusal.ClockSkew, plane.Authorize("POST", "/relay/v1/send", []));
+        }
+        foreach (var off in new[] { -298_000, 299_000 })
+        {
+            plane.ClockOff = off;
+            using var within = await plane.PostAsync("/relay/v1/send", []);
+            Assert.Equal(HttpStatusCode.Conflict, within.StatusCode);
+        }
         plane.ClockOff = 0;
         using (var first = await plane.PostAsync("/relay/v1/send", [], used))
             Assert.Equal(HttpStatusCode.Conflict, first.StatusCode);
@@ -259,6 +380,65 @@ public sealed class RelayAttackTests
         Assert.Equal(200, (await relay.SendAsync(HttpMethod.Get, receipt)).Status);
     }
 
+    /// <summary>Whoever has one receipt asks for it as often as he can: callers are answered all the same.</summary>
+    [Fact]
+    public async Task Whoever_follows_a_receipt_takes_no_callers_place()
+    {
+        await using var relay = await RelayNode.StartAsync(set: o => o.RelayServer.Waiting = 2);
+        using var plane = await relay.JoinAsync();
+        await using var session = await plane.ConnectAsync("node-1", Hook, TestPlane.Door("/inbound/b"));
+        var stored = await relay.PostAsync(plane.At("/inbound/a"), "{}", ("Prefer", "respond-async"));
+        var held = await session.NextAsync<EnvelopeHead>();
+        var receipt = new Uri(stored.Header("Location")!).PathAndQuery;
+        var following = Enumerable
+            .Range(0, 4)
+            .Select(_ => relay.SendAsync(HttpMethod.Get, receipt + "?wait=20"))
+            .ToList();
+        // More than have a place are told at once how it stands.
+        Assert.Equal("stored", (await await Task.WhenAny(following)).String("status"));
+        var asked = relay.PostAsync(plane.At("/inbound/b"), "{}");
+        await session.AnswerAsync(await session.NextAsync<EnvelopeHead>(), 200, "at once");
+        Assert.Equal("200 at once", (await asked).ToString());
+        await session.AnswerAsync(held, 200, "");
+        await Task.WhenAll(following);
+    }
+
+    /// <summary>A plane that brings one thing after another and takes none of the answers is let go.</summary>
+    [Fact]
+    public async Task A_plane_that_does_not_listen_costs_no_memory()
+    {
+        await using var relay = await RelayNode.StartAsync();
+        using var plane = await relay.JoinAsync();
+        var row = (await relay.Get<RelayPlaneStore>().FindAsync(plane.Id))!;
+        var caller = new PlaneCaller(row, plane.Authorize("GET", "/relay/v1/connect"));
+        var link = new DeafLink(relay.Clock, n => plane.Encode(new PageEndHead(new string('A', 22), n)));
+        var ended = relay.Get<RelayConnections>().RunAsync(caller, link, "198.51.100.1");
+        await ended.WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.InRange(link.Brought, 900, 1_200);
+    }
+
+    private sealed class DeafLink(TimeProvider clock, Func<long, byte[]> bring) : PlaneLink(clock)
+    {
+        private int _sent;
+
+        public int Brought { get; private set; }
+
+        public override string Transport => ConnectionRow.WebSocket;
+
+        /// <summary>The first frame gets through, and then none.</summary>
+        public override Task SendAsync(byte[] frame, CancellationToken stop) =>
+            _sent++ == 0 ? Task.CompletedTask : Task.Delay(Timeout.Infinite, stop);
+
+        public override Task<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken stop)
+        {
+            stop.ThrowIfCancellationRequested();
+            Heard();
+            return Task.FromResult<ReadOnlyMemory<byte>?>(bring(++Brought));
+        }
+
+        public override Task CloseAsync(int code, string reason) => Task.CompletedTask;
+    }
+
     [Fact]
     public async Task A_flood_from_an_unknown_network_is_slowed_and_ends_no_known_one()
     {
@@ -321,6 +501,39 @@ public sealed class RelayAttackTests
         var asked = relay.PostAsync(plane.At("/inbound/a"), "{}");
         await session.AnswerAsync(await session.NextAsync<EnvelopeHead>(), status, body, headers);
         return await asked;
+    }
+
+    /// <summary>Sends bytes as they are, and reads: to the end where no more come, else what comes first.</summary>
+    private static async Task<string> ExchangeAsync(
+        RelayNode relay,
+        string target,
+        string headers,
+        string body,
+        bool ends = true
+    )
+    {
+        var url = new Uri(relay.Url);
+        using var client = new System.Net.Sockets.TcpClient();
+        await client.ConnectAsync(url.Host, url.Port);
+        var stream = client.GetStream();
+        var bytes = Encoding.Latin1.GetBytes($"POST {target} HTTP/1.1\r\nHost: x\r\n{headers}\r\n{body}");
+        using var answer = new MemoryStream();
+        try
+        {
+            await stream.WriteAsync(bytes);
+            if (!ends)
+            {
+                var first = new byte[4096];
+                return Encoding.Latin1.GetString(first, 0, await stream.ReadAsync(first));
+            }
+            client.Client.Shutdown(System.Net.Sockets.SocketShutdown.Send);
+            await stream.CopyToAsync(answer).WaitAsync(TimeSpan.FromSeconds(30));
+        }
+        catch (IOException)
+        {
+            // It was cut while the rest was on its way.
+        }
+        return Encoding.Latin1.GetString(answer.ToArray());
     }
 
     /// <summary>The whole answer to a request whose target is sent as it is spelt.</summary>

@@ -82,6 +82,26 @@ public sealed class RelayTransportTests
     }
 
     [Fact]
+    public async Task Whose_lease_has_run_out_is_not_shown_as_held()
+    {
+        await using var relay = await RelayNode.StartAsync();
+        using var plane = await relay.JoinAsync();
+        Assert.False(await IsHeldAsync());
+        await using (await plane.ConnectAsync())
+            Assert.True(await IsHeldAsync());
+        // As a node of the relay leaves it that dies.
+        await relay.Database.WriteAsync(tx =>
+            tx.ExecuteAsync("UPDATE relay_plane SET holder = 'con_dead', holder_until = $1", tx.Now - 1)
+        );
+        Assert.False(await IsHeldAsync());
+
+        async Task<bool> IsHeldAsync() =>
+            (await relay.AdminAsync(HttpMethod.Get, "/relay/v1/planes/" + plane.Id))
+                .Json.GetProperty("isHeld")
+                .GetBoolean();
+    }
+
+    [Fact]
     public async Task A_plane_has_at_most_16_connections()
     {
         await using var relay = await RelayNode.StartAsync();

@@ -12,7 +12,7 @@ namespace Postern.Relay.Plane;
 /// other request. The request has no connection and no trusted address. Where it came from is only what the relay says
 /// (<see cref="Arrival"/>).
 /// </summary>
-internal sealed class EnvelopeDispatch(RequestPipeline pipeline)
+internal sealed class EnvelopeDispatch(RequestPipeline pipeline, PlaneMemory memory)
 {
     /// <summary>
     /// Headers that belong to a connection, or in which a proxy vouches for somebody. A relay may not set them.
@@ -47,9 +47,8 @@ internal sealed class EnvelopeDispatch(RequestPipeline pipeline)
         features.Set<IHttpRequestLifetimeFeature>(new HttpRequestLifetimeFeature { RequestAborted = cancel });
         features.Set<IHttpConnectionFeature>(new HttpConnectionFeature { ConnectionId = head.Id });
         features.Set<IHttpRequestIdentifierFeature>(new HttpRequestIdentifierFeature { TraceIdentifier = head.Id });
-        features.Set(
-            new Arrival(head.Id, head.ReceivedAt * 1000, IPAddress.TryParse(request.Source, out var from) ? from : null)
-        );
+        var from = IPAddress.TryParse(request.Source, out var source) ? source : null;
+        features.Set(new Arrival(head.Id, memory.InstantOf(head.ReceivedAt * 1000), from));
         await pipeline.AnswerAsync(features, cancel);
         await features.GetRequiredFeature<IHttpResponseBodyFeature>().CompleteAsync();
         cancel.ThrowIfCancellationRequested();

@@ -50,6 +50,9 @@ internal sealed record JoinedPlane
     /// <summary>How long the relay keeps an envelope, in microseconds.</summary>
     public required long HeldFor { get; init; }
 
+    /// <summary>Messages that the relay took before it may have been forgotten here, in microseconds.</summary>
+    public long RemembersFrom { get; init; }
+
     public required long DoorsVersion { get; init; }
 
     public required string DoorsDigest { get; init; }

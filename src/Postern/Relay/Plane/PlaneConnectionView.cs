@@ -12,4 +12,18 @@ internal sealed record PlaneConnectionView(
     [Member("Milliseconds that the relay's clock is ahead.")] long ClockMilliseconds,
     [Member("Requests that were answered since the start.")] long Answered,
     [Member("Connections that were made since the start.")] long Connects
-);
+)
+{
+    public static PlaneConnectionView Of(NodeStanding node) =>
+        new(
+            node.Transport,
+            node.Holds,
+            node.Since > 0 ? Wire.Iso(node.Since) : null,
+            node.FailedAt,
+            node.Why,
+            PlaneBacklogView.Of(node.Backlog, node.Quota),
+            node.ClockOff / 1000,
+            node.Answered,
+            node.Connects
+        );
+}

@@ -15,6 +15,7 @@ internal static class PlaneFeature
             .AddSingleton<RequestPipeline>()
             .AddSingleton<PlaneStore>()
             .AddSingleton<EnvelopeStore>()
+            .AddSingleton<PlaneMemory>()
             .AddSingleton<EnvelopeDispatch>()
             .AddSingleton<EnvelopeLanes>()
             .AddSingleton<PlaneDoors>()
@@ -25,6 +26,8 @@ internal static class PlaneFeature
             .AddSingleton<PlaneParts>()
             .AddSingleton<PlaneEnrolment>()
             .AddSingleton<PageAnswerRoutes>()
+            .AddSingleton<PlaneNodes>()
+            .AddSingleton<PlaneWitness>()
             .AddSingleton<PlaneStates>()
             .AddSingleton<PlaneRoutes>();
         services.AddBackground<PlaneKeeper>();

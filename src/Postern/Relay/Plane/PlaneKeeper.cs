@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
 using Postern.Approvals;
 using Postern.Settings;
 using Postern.Storage;
@@ -21,7 +20,8 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
     private readonly RelayedTriggers _triggers;
     private readonly ServerAddress _address;
     private readonly ApprovalLinks _people;
-    private readonly string _node = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+    private readonly PlaneMemory _memory;
+    private readonly PlaneNodes _nodes;
     private readonly AsyncSignal _doors = new();
     private Task _telling = Task.CompletedTask;
     private string? _version;
@@ -33,11 +33,13 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
         RelayedTriggers triggers,
         ServerAddress address,
         ApprovalLinks people,
+        PlaneWitness witness,
         ILogger<PlaneKeeper> log
     )
         : base(parts.Database, PlaneStore.Topic, parts.Time, log)
     {
         (_parts, _options, _triggers, _address, _people) = (parts, options, triggers, address, people);
+        (_memory, _nodes) = witness;
         _forgotAt = parts.Time.GetTimestamp();
     }
 
@@ -60,15 +62,18 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
         await _telling.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Task.WhenAll(_links.Values.Select(link => link.StopAsync()));
         _links.Clear();
+        await _nodes.EndAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     protected override async Task<bool> PollAsync(CancellationToken stop)
     {
         await ForgetAsync();
+        await _nodes.SayAsync(Links);
         var version = await _parts.Store.VersionAsync();
         if (version == _version)
             return false;
         var joined = await _parts.Store.ListAsync();
+        _memory.Is(joined);
         _triggers.MayBeHeldFor(joined.Select(p => p.HeldFor).DefaultIfEmpty(0).Max());
         _address.IsRelayedAt(joined.FirstOrDefault()?.Url);
         var open = joined.FirstOrDefault(p => p.Standing == JoinedPlane.Joined);
@@ -82,7 +87,7 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
         foreach (var plane in joined)
             if (!_links.ContainsKey(plane.Relay))
             {
-                var link = new PlaneLink(plane, _parts, _options, _node, Log);
+                var link = new PlaneLink(plane, _parts, _options, _nodes.Own, Log);
                 _links[plane.Relay] = link;
                 link.Start();
             }
@@ -98,6 +103,7 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
         var heldFor = _links.Values.Max(l => l.Plane.HeldFor);
         while (await _parts.Envelopes.ForgetAsync(heldFor, 1000) == 1000) { }
         while (await _parts.Pages.Store.ForgetAsync(heldFor, 1000) == 1000) { }
+        await _nodes.ForgetAsync();
     }
 
     /// <summary>Runs at once when a trigger or a service was changed, and now and then.</summary>

@@ -24,14 +24,15 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
     private PlaneSession? _session;
     private Task _running = Task.CompletedTask;
     private int _shortSockets;
-    private int _polls;
+    private int _connections;
     private long _pollUntil;
 
     public JoinedPlane Plane => plane;
 
     public PlaneStanding Standing { get; } = new();
 
-    public long ClockOff => _clock.Off;
+    /// <summary>How this node stands to it now.</summary>
+    public NodeStanding Now => Standing.Now(_clock.Off);
 
     public void Start() => _running = Task.Run(RunAsync);
 
@@ -132,7 +133,7 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
             return await SocketTransport.ConnectAsync(
                 plane,
                 Http(),
-                Prove("GET", SocketTransport.Path, []),
+                Prove(NextName(), "GET", SocketTransport.Path, []),
                 parts.Time,
                 _stop.Token
             );
@@ -163,13 +164,12 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
         return status == 401 ? RelayHttp.Refused(plane, proof, body) : null;
     }
 
-    /// <summary>
-    /// Each poll connection uses a node id of its own. Otherwise the relay could take it for the previous one, to which
-    /// it has already sent everything.
-    /// </summary>
+    /// <summary>Each connection has the next number: it takes the place of those before it.</summary>
+    private string NextName() => new NodeName(node, ++_connections).ToString();
+
     private PollTransport Poll()
     {
-        var own = $"{node}-{++_polls}";
+        var own = NextName();
         return new PollTransport(plane, Http(), (method, path, body) => Prove(own, method, path, body), parts.Time);
     }
 

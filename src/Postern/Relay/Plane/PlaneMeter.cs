@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Postern.Relay.Protocol;
 using Postern.Storage;
 
 namespace Postern.Relay.Plane;
@@ -16,11 +17,6 @@ internal static class PlaneMeter
         "{connection}",
         "Connections to relays that were made"
     );
-    private static readonly Counter<long> Refusals = Meters.Counter(
-        "postern.relay.refused",
-        "{frame}",
-        "Frames of relays that were refused"
-    );
     private static readonly Histogram<double> AnswerSeconds = Meters.Seconds(
         "postern.relay.answer.duration",
         "From the arrival of an envelope at the relay to its answer here"
@@ -30,7 +26,7 @@ internal static class PlaneMeter
 
     public static void Connected(string transport) => Connects.Add(1, Meters.Tag("transport", transport));
 
-    public static void Refused() => Refusals.Add(1);
+    public static void Refused() => RefusalMeter.Frame();
 
     public static void Answered(TimeSpan after) => AnswerSeconds.Record(after.TotalSeconds);
 }

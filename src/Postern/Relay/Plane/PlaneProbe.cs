@@ -62,7 +62,7 @@ internal sealed class PlaneProbe(Database database, PosternOptions options, Time
     private static async Task<bool> TakesWebSocketsAsync(JoinedPlane plane, RelayHttp http, CancellationToken cancel)
     {
         var (_, body) = await http.AskUpgradeAsync(UrlOf(plane, SocketTransport.Path), cancel);
-        return Read<Refused>(body)?.Code == "bad_protocol";
+        return RelayHttp.CodeOf(body) == "bad_protocol";
     }
 
     private static Uri UrlOf(JoinedPlane plane, string path) => new(new Uri(plane.Server), path.TrimStart('/'));
@@ -82,6 +82,4 @@ internal sealed class PlaneProbe(Database database, PosternOptions options, Time
             return null;
         }
     }
-
-    private sealed record Refused(string Code);
 }

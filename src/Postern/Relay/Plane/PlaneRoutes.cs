@@ -10,7 +10,7 @@ internal sealed class PlaneRoutes(PlaneStates states, Projects projects)
         doors
             .Group("/api/v1/relay", ProblemFormat.Instance)
             .Get("", Credentials.Key, "admin of the project default", List)
-            .WithSummary("The relays that this server has joined, and how this node stands to them")
+            .WithSummary("The relays that this server has joined, and how its nodes stand to them")
             .Produces<Page<PlaneView>>()
             .Produces(401, 403);
 
@@ -22,29 +22,19 @@ internal sealed class PlaneRoutes(PlaneStates states, Projects projects)
         return Reply.Ok(new Page<PlaneView>([.. (await states.ListAsync()).Select(ViewOf)], null));
     }
 
-    private static PlaneView ViewOf(PlaneState state)
-    {
-        var (plane, standing, clockOff) = state;
-        return new PlaneView(
-            plane.Relay,
-            plane.Plane,
-            plane.Server,
-            plane.Url,
-            plane.Standing,
-            plane.RelayKey.Fingerprint,
-            Wire.Iso(plane.JoinedAt),
-            plane.HeldFor / 1_000_000,
-            new PlaneConnectionView(
-                standing.Transport,
-                standing.Holds,
-                standing.Since > 0 ? Wire.Iso(standing.Since) : null,
-                standing.FailedAt,
-                standing.Why,
-                PlaneBacklogView.Of(standing.Backlog, standing.Quota),
-                clockOff / 1000,
-                standing.Answered,
-                standing.Reconnects
-            )
-        );
-    }
+    private static PlaneView ViewOf(PlaneState state) =>
+        new(
+            state.Plane.Relay,
+            state.Plane.Plane,
+            state.Plane.Server,
+            state.Plane.Url,
+            state.Plane.Standing,
+            state.Plane.RelayKey.Fingerprint,
+            Wire.Iso(state.Plane.JoinedAt),
+            state.Plane.HeldFor / 1_000_000,
+            PlaneConnectionView.Of(state.This.Standing)
+        )
+        {
+            Nodes = [.. state.Nodes.Select(PlaneNodeView.Of)],
+        };
 }

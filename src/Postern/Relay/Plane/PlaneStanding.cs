@@ -56,6 +56,18 @@ internal sealed class PlaneStanding
             );
     }
 
+    /// <summary>Returns all of it, as it is at this moment.</summary>
+    /// <param name="clockOff">Microseconds that the relay's clock is ahead.</param>
+    public NodeStanding Now(long clockOff)
+    {
+        lock (_lock)
+            return new NodeStanding(Transport, Holds, Since, FailedAt, Why, Backlog, Quota, clockOff)
+            {
+                Answered = Answered,
+                Connects = Reconnects,
+            };
+    }
+
     /// <summary>
     /// Records what the relay stores now. Returns true when the backlog has become nearly full and must be reported.
     /// </summary>

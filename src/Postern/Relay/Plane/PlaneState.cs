@@ -1,5 +1,17 @@
+using Postern.Relay.Protocol;
+
 namespace Postern.Relay.Plane;
 
-/// <summary>A joined relay, and the state of this node there.</summary>
-/// <param name="ClockOff">Microseconds that the relay's clock is ahead.</param>
-internal sealed record PlaneState(JoinedPlane Plane, PlaneStanding Standing, long ClockOff);
+/// <summary>A joined relay, and the state of each node there.</summary>
+/// <param name="Nodes">All of them, this one first.</param>
+internal sealed record PlaneState(JoinedPlane Plane, IReadOnlyList<PlaneNode> Nodes)
+{
+    public PlaneNode This => Nodes[0];
+
+    /// <summary>The state of the node that holds: the relay tells it each 10 s how much is stored.</summary>
+    private NodeStanding Told => (Nodes.FirstOrDefault(n => n.Holds) ?? This).Standing;
+
+    public BacklogSize? Backlog => Told.Backlog;
+
+    public BacklogQuota? Quota => Told.Quota;
+}

@@ -1,18 +1,16 @@
 namespace Postern.Relay.Plane;
 
-/// <summary>The state of this node at each relay that the server has joined.</summary>
-internal sealed class PlaneStates(PlaneStore store, PlaneKeeper keeper)
+/// <summary>The state of each node at each relay that the server has joined.</summary>
+internal sealed class PlaneStates(PlaneStore store, PlaneKeeper keeper, PlaneNodes nodes)
 {
     public async Task<List<PlaneState>> ListAsync()
     {
-        var links = keeper.Links;
-        return
-        [
-            .. (await store.ListAsync()).Select(plane =>
-            {
-                var link = links.FirstOrDefault(l => l.Plane.Relay == plane.Relay);
-                return new PlaneState(plane, link?.Standing ?? new PlaneStanding(), link?.ClockOff ?? 0);
-            }),
-        ];
+        var (links, states) = (keeper.Links, new List<PlaneState>());
+        foreach (var plane in await store.ListAsync())
+        {
+            var own = links.FirstOrDefault(l => l.Plane.Relay == plane.Relay)?.Now ?? new PlaneStanding().Now(0);
+            states.Add(new PlaneState(plane, await nodes.ListAsync(plane.Relay, own)));
+        }
+        return states;
     }
 }

@@ -16,7 +16,8 @@ internal sealed class PlaneStore(Database database, MasterKey master)
 
     private const string Columns = """
         relay, plane, server, url, code, relay_key, next_relay_key, standing, sign_sealed, open_sealed,
-        old_sign_sealed, old_open_sealed, joined_at, rotated_at, held_for, doors_version, doors_digest, checked_seq
+        old_sign_sealed, old_open_sealed, joined_at, rotated_at, held_for, doors_version, doors_digest, checked_seq,
+        remembers_from
         """;
 
     public ValueTask<List<JoinedPlane>> ListAsync() => database.ReadAsync(ListAsync);
@@ -29,7 +30,7 @@ internal sealed class PlaneStore(Database database, MasterKey master)
                 await tx.ListAsync(
                     $"""
                     SELECT relay, plane, server, url, standing, relay_key, COALESCE(next_relay_key, ''), joined_at,
-                      COALESCE(rotated_at, 0), held_for
+                      COALESCE(rotated_at, 0), held_for, remembers_from
                     FROM joined_relay ORDER BY relay LIMIT {Most}
                     """,
                     r => string.Join(' ', Enumerable.Range(0, r.FieldCount).Select(i => r.GetValue(i).ToString()))
@@ -117,12 +118,25 @@ internal sealed class PlaneStore(Database database, MasterKey master)
             _ => [relay, key]
         );
 
+    /// <summary>
+    /// How long the relay keeps a request. When it is longer than before, messages were remembered for the shorter time
+    /// until now.
+    /// </summary>
     public Task<int> HoldsForAsync(string relay, long microseconds) =>
         database.WriteAsync(tx =>
             tx.ExecuteAsync(
-                "UPDATE joined_relay SET held_for = $2 WHERE relay = $1 AND held_for <> $2",
+                """
+                UPDATE joined_relay
+                SET held_for = $2,
+                  remembers_from = CASE
+                    WHEN $2 > held_for AND $3 - held_for > remembers_from THEN $3 - held_for
+                    ELSE remembers_from
+                  END
+                WHERE relay = $1 AND held_for <> $2
+                """,
                 relay,
-                microseconds
+                microseconds,
+                tx.Now
             )
         );
 
@@ -217,6 +231,7 @@ internal sealed class PlaneStore(Database database, MasterKey master)
             DoorsVersion = r.GetInt64(15),
             DoorsDigest = r.GetString(16),
             CheckedSeq = r.GetInt64(17),
+            RemembersFrom = r.GetInt64(18),
         };
     }
 

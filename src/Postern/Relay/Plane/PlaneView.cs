@@ -12,4 +12,8 @@ internal sealed record PlaneView(
     [At("When it was joined.")] string JoinedAt,
     [Member("How long the relay keeps a request, in seconds.")] long HeldSeconds,
     [Member("How this node stands to it.")] PlaneConnectionView Connection
-);
+)
+{
+    [Member("How each node stands to it, this one first.")]
+    public required IReadOnlyList<PlaneNodeView> Nodes { get; init; }
+}

@@ -16,6 +16,13 @@ internal sealed class PollTransport(
     public const string PollPath = "/relay/v1/poll";
     public const string SendPath = "/relay/v1/send";
     private const string Media = "application/octet-stream";
+
+    /// <summary>
+    /// How often it is asked again when a balancer has led to another node of the relay than the one that has this
+    /// connection.
+    /// </summary>
+    private const int MostAsked = 30;
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(100);
     private readonly Queue<ReadOnlyMemory<byte>> _arrived = new();
     private readonly SemaphoreSlim _sending = new(1);
 
@@ -71,6 +78,18 @@ internal sealed class PollTransport(
 
     private async Task<byte[]> PostAsync(string path, byte[] body, CancellationToken cancel)
     {
+        for (var asked = 1; ; asked++)
+        {
+            if (await TryPostAsync(path, body, isLast: asked == MostAsked, cancel) is { } answer)
+                return answer;
+            // At random: two requests that go round in step would miss their node again and again.
+            await Task.Delay(LongestPause * Random.Shared.NextDouble(), clock, cancel);
+        }
+    }
+
+    /// <summary>Null: another node of the relay has the connection.</summary>
+    private async Task<byte[]?> TryPostAsync(string path, byte[] body, bool isLast, CancellationToken cancel)
+    {
         var proof = prove("POST", path, body);
         if (path == PollPath)
             _nonce ??= proof.Nonce;
@@ -82,6 +101,7 @@ internal sealed class PollTransport(
             200 => answer,
             202 or 204 => [],
             401 => throw RelayHttp.Refused(plane, proof, answer),
+            409 when !isLast && RelayHttp.CodeOf(answer) == RelayLimits.NotHere => null,
             _ => throw new RelayRefusedException("poll", $"the relay answered {status}"),
         };
     }

@@ -136,6 +136,19 @@ internal sealed class RelayHttp(PosternOptions options) : IDisposable
         return new("connect", $"{at} is not reached: {fault.Message}", fault);
     }
 
+    /// <summary>Returns the code of a refusal; null when the body is none of a relay.</summary>
+    public static string? CodeOf(byte[] body)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<Coded>(body, FrameHead.Json)?.Code;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>
     /// Reads a 401. Only a refusal that the pinned key has signed, for this very request, has an effect.
     /// </summary>
@@ -165,4 +178,6 @@ internal sealed class RelayHttp(PosternOptions options) : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
+
+    private sealed record Coded(string? Code);
 }

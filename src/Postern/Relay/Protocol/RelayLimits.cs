@@ -5,6 +5,9 @@ internal static class RelayLimits
 {
     public const string SubProtocol = "postern.relay.v1";
 
+    /// <summary>The code of a 409: another node of the relay has the connection that is polled.</summary>
+    public const string NotHere = "not_here";
+
     /// <summary>Bytes of a frame's head, one line of JSON.</summary>
     public const int Head = 48 * 1024;
 

@@ -52,7 +52,7 @@ internal sealed class ArrivalRoutes(
     {
         if ((await StoreAsync(http)).Try(out var taken, out var refusal))
             return await arrivals.AnswerAsync(http, taken);
-        RelayMeter.Refused(refusal.Status);
+        RefusalMeter.Request(refusal.Status);
         return refusal;
     }
 
@@ -145,7 +145,7 @@ internal sealed class ArrivalRoutes(
         var time = TimeSpan.FromSeconds(seconds);
         if (answer.State == EnvelopeState.Stored)
             answer =
-                await waiters.WaitAsync(envelope.Plane, envelope.Seq, answer.Id, time, http.RequestAborted) ?? answer;
+                await waiters.FollowAsync(envelope.Plane, envelope.Seq, answer.Id, time, http.RequestAborted) ?? answer;
         return Reply.Ok(ReceiptView.Of(answer));
     }
 

@@ -38,7 +38,7 @@ internal sealed class ConnectRoutes(
         relay
             .Post(Polling, Credentials.Plane, Proof, Poll)
             .WithSummary("Frames for a plane that reaches no WebSocket; held for 25 s")
-            .Produces(200, 204, 401, 413, 429);
+            .Produces(200, 204, 401, 409, 413, 429);
         relay
             .Post(Sending, Credentials.Plane, Proof, Send)
             .WithSummary("Frames from a plane that reaches no WebSocket")
@@ -72,8 +72,11 @@ internal sealed class ConnectRoutes(
         };
         using var socket = await http.WebSockets.AcceptWebSocketAsync(accepted);
         var link = new SocketLink(socket, life.Clock);
-        if (!await connections.RunAsync(caller, link, credentials.AddressOf(http)))
+        var admission = await connections.RunAsync(caller, link, credentials.AddressOf(http));
+        if (admission == Admission.TooMany)
             await link.CloseAsync(CloseCode.TooMany, "the plane has 16 connections");
+        else if (admission == Admission.Superseded)
+            await link.CloseAsync(CloseCode.Superseded, "the same node has connected anew");
         return Results.Empty;
     }
 
@@ -84,8 +87,11 @@ internal sealed class ConnectRoutes(
         using var _ = body;
         if (!(await handshakes.CheckAsync(http, Polling, body.Bytes)).Try(out var caller, out var refusal))
             return refusal;
-        if (await connections.PollAsync(caller, credentials.AddressOf(http)) is not { } link)
-            return TooMany;
+        if (await connections.IsElsewhereAsync(caller))
+            return NotHere(http);
+        var (admission, link) = await connections.PollAsync(caller, credentials.AddressOf(http));
+        if (link is null)
+            return admission == Admission.TooMany ? TooMany : Superseded;
         var frames = await link.FetchAsync(RelayLimits.PollHeld, http.RequestAborted);
         return frames.Count == 0 ? Reply.NoContent : new PolledFrames(link, frames);
     }
@@ -100,6 +106,8 @@ internal sealed class ConnectRoutes(
         // The bytes are rented, and the frames live longer than the request.
         if (FrameBatch.TryRead(body.Bytes.ToArray()) is not { } frames)
             return Refusal.BadRequest("The body is no frames with their lengths", "invalid_body");
+        if (await connections.IsElsewhereAsync(caller))
+            return NotHere(http);
         var link = connections.Polled(caller);
         return link is not null && await link.BringAsync(frames, http.RequestAborted)
             ? Reply.NoContent
@@ -172,6 +180,18 @@ internal sealed class ConnectRoutes(
 
     private static Refusal TooMany { get; } =
         new(429, "The plane has 16 connections", "too_many_connections") { RetryAfterSeconds = 30 };
+
+    private static Refusal Superseded { get; } =
+        new(409, "The same node has connected anew", "superseded") { ShouldRetry = false };
+
+    /// <summary>
+    /// Another node of this relay has the connection. Whoever asks again by a new connection is led to another one.
+    /// </summary>
+    private static Refusal NotHere(HttpContext http)
+    {
+        http.Response.Headers.Connection = "close";
+        return new Refusal(409, "Another node of the relay has this connection: ask again", RelayLimits.NotHere);
+    }
 
     private sealed class PolledFrames(PollLink link, List<byte[]> frames) : IResult
     {

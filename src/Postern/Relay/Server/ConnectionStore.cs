@@ -1,3 +1,4 @@
+using Postern.Relay.Protocol;
 using Postern.Storage;
 
 namespace Postern.Relay.Server;
@@ -14,24 +15,36 @@ internal sealed class ConnectionStore(Database database)
     /// <summary>After so long without renewal, a row belongs to a node of the relay that has died.</summary>
     public const long Life = 30_000_000;
 
-    /// <summary>Adds a connection. Returns false when the plane has too many.</summary>
-    public Task<bool> AddAsync(ConnectionRow row) =>
+    /// <summary>A node of the relay that lives has renewed its row within this time. It renews every 5 s.</summary>
+    private const long Renewed = 12_000_000;
+
+    /// <summary>Adds a connection. It replaces those that the same process of the plane made before.</summary>
+    public Task<Admission> AddAsync(ConnectionRow row) =>
         database.WriteAsync(async tx =>
         {
             await RelayPlaneStore.LockAsync(tx, row.Plane);
             var replaced = await tx.ExecuteAsync(
-                "DELETE FROM relay_connection WHERE plane = $1 AND (node = $2 OR seen_at < $3)",
+                "DELETE FROM relay_connection WHERE plane = $1 AND seen_at < $2",
                 row.Plane,
-                row.Node,
                 tx.Now - Life
             );
-            var count = await tx.FirstAsync(
-                "SELECT COUNT(*) FROM relay_connection WHERE plane = $1",
-                r => r.GetInt64(0),
+            var there = await tx.ListAsync(
+                "SELECT connection, node FROM relay_connection WHERE plane = $1",
+                r => (Connection: r.GetString(0), Node: NodeName.Of(r.GetString(1))),
                 row.Plane
             );
-            if (count >= Most)
-                return false;
+            var name = NodeName.Of(row.Node);
+            var own = there.FindAll(c => c.Node.Process == name.Process);
+            if (own.Exists(c => c.Node.Number > name.Number))
+                return Admission.Superseded;
+            if (there.Count - own.Count >= Most)
+                return Admission.TooMany;
+            foreach (var (connection, _) in own)
+                replaced += await tx.ExecuteAsync(
+                    "DELETE FROM relay_connection WHERE plane = $1 AND connection = $2",
+                    row.Plane,
+                    connection
+                );
             await tx.ExecuteAsync(
                 """
                 INSERT INTO relay_connection (plane, connection, node, address, transport, since, seen_at)
@@ -45,7 +58,7 @@ internal sealed class ConnectionStore(Database database)
                 tx.Now
             );
             if (replaced == 0)
-                return true;
+                return Admission.In;
             // The new connection may take what the replaced one held, before its lease ends.
             await tx.ExecuteAsync(
                 """
@@ -57,8 +70,27 @@ internal sealed class ConnectionStore(Database database)
                 tx.Now
             );
             tx.Notify(RelayTopics.OfConnections(row.Plane));
-            return true;
+            return Admission.In;
         });
+
+    /// <summary>
+    /// Returns whether a node of the plane polls at a node of this relay that lives. A balancer may have sent this
+    /// request to another one.
+    /// </summary>
+    public async ValueTask<bool> IsPolledAsync(string plane, string node) =>
+        !database.IsEmbedded
+        && await database.ReadAsync(tx =>
+            tx.FirstAsync(
+                """
+                SELECT 1 FROM relay_connection
+                WHERE plane = $1 AND node = $2 AND transport = 'poll' AND seen_at > $3
+                """,
+                r => r.GetInt64(0),
+                plane,
+                node,
+                tx.Now - Renewed
+            )
+        ) == 1;
 
     /// <summary>
     /// Runs at the start on a database that only this process uses. The connections of the previous process are gone,

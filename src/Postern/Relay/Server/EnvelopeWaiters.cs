@@ -14,14 +14,11 @@ internal sealed class EnvelopeWaiters(
     ServerLife life
 )
 {
-    private const int NodeFactor = 10;
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
-    private readonly Dictionary<string, int> _waiting = new(StringComparer.Ordinal);
-    private readonly Lock _gate = new();
-    private int _all;
+    private readonly WaitPlaces _callers = new(options.RelayServer.Waiting);
 
-    /// <summary>How many callers wait on this node.</summary>
-    public int Count => Volatile.Read(ref _all);
+    /// <summary>Places of their own for those who follow a receipt, so that they take none from a caller.</summary>
+    private readonly WaitPlaces _receipts = new(options.RelayServer.Waiting);
 
     /// <summary>
     /// Returns the answer, or null when the time is over or too many wait already. The request is stored in any case,
@@ -32,9 +29,23 @@ internal sealed class EnvelopeWaiters(
     /// <param name="id">Its id.</param>
     /// <param name="time">How long.</param>
     /// <param name="gone">The caller has gone.</param>
-    public async Task<StoredAnswer?> WaitAsync(string plane, long seq, string id, TimeSpan time, CancellationToken gone)
+    public Task<StoredAnswer?> WaitAsync(string plane, long seq, string id, TimeSpan time, CancellationToken gone) =>
+        WaitAsync(_callers, plane, seq, id, time, gone);
+
+    /// <summary>The same for whoever asks with a receipt.</summary>
+    public Task<StoredAnswer?> FollowAsync(string plane, long seq, string id, TimeSpan time, CancellationToken gone) =>
+        WaitAsync(_receipts, plane, seq, id, time, gone);
+
+    private async Task<StoredAnswer?> WaitAsync(
+        WaitPlaces places,
+        string plane,
+        long seq,
+        string id,
+        TimeSpan time,
+        CancellationToken gone
+    )
     {
-        if (time <= TimeSpan.Zero || !Join(plane))
+        if (time <= TimeSpan.Zero || !places.Join(plane))
             return null;
         var began = life.Clock.GetTimestamp();
         var isAnswered = false;
@@ -47,7 +58,7 @@ internal sealed class EnvelopeWaiters(
         finally
         {
             RelayMeter.Waited(life.Clock.GetElapsedTime(began), isAnswered);
-            Leave(plane);
+            places.Leave(plane);
         }
     }
 
@@ -86,30 +97,6 @@ internal sealed class EnvelopeWaiters(
             {
                 // The server stops: read once more, and answer with the result.
             }
-        }
-    }
-
-    private bool Join(string plane)
-    {
-        lock (_gate)
-        {
-            var most = options.RelayServer.Waiting;
-            var now = _waiting.GetValueOrDefault(plane);
-            if (now >= most || _all >= most * NodeFactor)
-                return false;
-            _waiting[plane] = now + 1;
-            _all++;
-            return true;
-        }
-    }
-
-    private void Leave(string plane)
-    {
-        lock (_gate)
-        {
-            _all--;
-            if (--_waiting[plane] == 0)
-                _waiting.Remove(plane);
         }
     }
 }

@@ -45,7 +45,7 @@ internal sealed class PageRoutes(ArrivalRates rates, RelayPlaneStore planes, Pag
     {
         if ((await StoreAsync(http)).Try(out var taken, out var refusal))
             return await arrivals.AnswerAsync(http, taken);
-        RelayMeter.Refused(refusal.Status);
+        RefusalMeter.Request(refusal.Status);
         return refusal;
     }
 

@@ -71,6 +71,16 @@ internal sealed class PageStore(Database database)
     public ValueTask<StoredPage?> FindAsync(string plane, string page) =>
         database.ReadAsync(tx => FindAsync(tx, plane, page));
 
+    /// <summary>Returns how many questions of a plane are open, and their bytes.</summary>
+    public ValueTask<(long Pages, long Bytes)> OpenAsync(string plane) =>
+        database.ReadAsync(tx =>
+            tx.FirstAsync(
+                "SELECT pages, bytes FROM relay_page_room WHERE plane = $1",
+                r => (r.GetInt64(0), r.GetInt64(1)),
+                plane
+            )
+        );
+
     /// <summary>Removes questions whose time is over.</summary>
     public async Task SweepAsync(CancellationToken stop)
     {

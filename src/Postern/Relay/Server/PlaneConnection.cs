@@ -26,6 +26,9 @@ internal sealed class PlaneConnection(
 )
 {
     private const int MostAnswers = 64;
+
+    /// <summary>Words for a plane that takes none: whoever brings more than he hears is let go.</summary>
+    private const int MostSaid = 1_000;
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan BetweenLists = TimeSpan.FromMilliseconds(100);
@@ -34,7 +37,7 @@ internal sealed class PlaneConnection(
     private readonly AsyncSignal _toSend = new();
     private readonly AsyncSignal _toLook = new();
     private readonly Channel<PlaneAnswer> _answers = Channel.CreateBounded<PlaneAnswer>(MostAnswers);
-    private readonly Channel<FrameHead> _said = Channel.CreateUnbounded<FrameHead>();
+    private readonly Channel<FrameHead> _said = Channel.CreateBounded<FrameHead>(MostSaid);
     private readonly CancellationTokenSource _end = new();
     private readonly HolderFeed _feed = new(row.Plane, stores.Envelopes);
     private readonly PlaneGreeting _greeting = new(row, stores, identity, database);
@@ -215,7 +218,12 @@ internal sealed class PlaneConnection(
 
     // Sending.
 
-    private void Say(FrameHead head) => _said.Writer.TryWrite(head);
+    /// <summary>What is not said to a plane that does not listen, the next connection says.</summary>
+    private void Say(FrameHead head)
+    {
+        if (!_said.Writer.TryWrite(head))
+            _end.Cancel();
+    }
 
     private async Task PumpAsync(CancellationToken stop)
     {

@@ -76,7 +76,12 @@ internal sealed class RelayAdminRoutes(
             return wrong;
         var rows = await planes.ListAsync(page.After, page.Limit + 1);
         return Reply.Ok(
-            Page.Of(rows, page.Limit, p => RelayPlaneView.Of(p, null), p => new Cursor(p.CreatedAt, p.Plane))
+            Page.Of(
+                rows,
+                page.Limit,
+                p => RelayPlaneView.Of(p, null, planes.Now),
+                p => new Cursor(p.CreatedAt, p.Plane)
+            )
         );
     }
 
@@ -107,7 +112,7 @@ internal sealed class RelayAdminRoutes(
 
     private async Task<IResult> ShowAsync(string plane) =>
         await planes.FindAsync(plane) is { } found
-            ? Reply.Ok(RelayPlaneView.Of(found, await connections.ListAsync(plane)))
+            ? Reply.Ok(RelayPlaneView.Of(found, await connections.ListAsync(plane), planes.Now))
             : Enrolments.PlaneMissing;
 
     private static string PlaneOf(HttpContext http) => (string)http.Request.RouteValues["plane"]!;

@@ -18,6 +18,9 @@ internal sealed partial class RelayConnections(
 )
 {
     private readonly ConcurrentDictionary<(string Plane, string Node), PlaneConnection> _polls = new();
+
+    /// <summary>Of polls of one node that come at once one begins its connection. Names share a few turns.</summary>
+    private readonly SemaphoreSlim[] _turns = [.. Enumerable.Range(0, 16).Select(_ => new SemaphoreSlim(1))];
     private long _unknown;
 
     /// <summary>How long an envelope is kept, in microseconds.</summary>
@@ -26,31 +29,54 @@ internal sealed partial class RelayConnections(
     /// <summary>Counts frames of kinds that this version does not know.</summary>
     public long Unknown => Interlocked.Read(ref _unknown);
 
-    /// <summary>Runs a connection until it ends. Returns false when the plane has too many.</summary>
-    public async Task<bool> RunAsync(PlaneCaller caller, PlaneLink link, string address)
+    /// <summary>Runs a connection until it ends, if it is admitted.</summary>
+    public async Task<Admission> RunAsync(PlaneCaller caller, PlaneLink link, string address)
     {
-        if (await BeginAsync(caller, link, address) is not { } connection)
-            return false;
-        await connection.RunAsync(caller.Plane, caller.Asked.Nonce);
-        return true;
+        var (admission, connection) = await BeginAsync(caller, link, address);
+        if (connection is not null)
+            await connection.RunAsync(caller.Plane, caller.Asked.Nonce);
+        return admission;
     }
 
     /// <summary>
-    /// Returns the connection for a node that polls. It begins with the first poll. Returns null when there are too
-    /// many.
+    /// Returns the connection for a node that polls. It begins with the first poll. Returns null when it is not
+    /// admitted.
     /// </summary>
-    public async Task<PollLink?> PollAsync(PlaneCaller caller, string address)
+    public async Task<(Admission Admission, PollLink? Link)> PollAsync(PlaneCaller caller, string address)
+    {
+        if (Polled(caller) is { HasEnded: false } there)
+            return (Admission.In, there);
+        var turn = _turns[(uint)HashCode.Combine(caller.Plane.Plane, caller.Asked.Node) % _turns.Length];
+        await turn.WaitAsync();
+        try
+        {
+            return Polled(caller) is { HasEnded: false } begun
+                ? (Admission.In, begun)
+                : await BeginPollAsync(caller, address);
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    private async Task<(Admission, PollLink?)> BeginPollAsync(PlaneCaller caller, string address)
     {
         var key = (caller.Plane.Plane, caller.Asked.Node);
-        if (_polls.TryGetValue(key, out var there) && there.Link is PollLink { HasEnded: false } link)
-            return link;
-        link = new PollLink(life.Clock);
-        if (await BeginAsync(caller, link, address) is not { } connection)
-            return null;
+        var link = new PollLink(life.Clock);
+        var (admission, connection) = await BeginAsync(caller, link, address);
+        if (connection is null)
+            return (admission, null);
         _polls[key] = connection;
         _ = RunPolledAsync(key, connection, caller);
-        return link;
+        return (admission, link);
     }
+
+    /// <summary>
+    /// Returns whether a node polls, and not here. Then its request came to the wrong node of this relay.
+    /// </summary>
+    public async ValueTask<bool> IsElsewhereAsync(PlaneCaller caller) =>
+        Polled(caller) is null && await stores.Connections.IsPolledAsync(caller.Plane.Plane, caller.Asked.Node);
 
     /// <summary>Returns the connection for a node that is polling now.</summary>
     public PollLink? Polled(PlaneCaller caller) =>
@@ -80,7 +106,7 @@ internal sealed partial class RelayConnections(
 
     public void Failed(ConnectionRow row, Exception fault) => ConnectionFailed(log, row.Connection, fault);
 
-    private async Task<PlaneConnection?> BeginAsync(PlaneCaller caller, PlaneLink link, string address)
+    private async Task<(Admission, PlaneConnection?)> BeginAsync(PlaneCaller caller, PlaneLink link, string address)
     {
         var row = new ConnectionRow(
             caller.Plane.Plane,
@@ -90,10 +116,11 @@ internal sealed partial class RelayConnections(
             link.Transport,
             database.Now
         );
-        if (!await stores.Connections.AddAsync(row))
-            return null;
+        var admission = await stores.Connections.AddAsync(row);
+        if (admission != Admission.In)
+            return (admission, null);
         await audit.ConnectedAsync(row);
-        return new PlaneConnection(row, link, stores, identity, database, life, this);
+        return (admission, new PlaneConnection(row, link, stores, identity, database, life, this));
     }
 
     private async Task RunPolledAsync((string Plane, string Node) key, PlaneConnection connection, PlaneCaller caller)

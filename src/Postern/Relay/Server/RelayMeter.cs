@@ -11,11 +11,6 @@ internal static class RelayMeter
         "{request}",
         "Requests that were stored for a plane"
     );
-    private static readonly Counter<long> Refusals = Meters.Counter(
-        "postern.relay.refused",
-        "{request}",
-        "Requests that were answered without being stored, by status"
-    );
     private static readonly Histogram<double> WaitSeconds = Meters.Seconds(
         "postern.relay.wait.duration",
         "How long a caller waited for the answer of a plane, or for nothing"
@@ -56,8 +51,6 @@ internal static class RelayMeter
     public static void Measured(RelayMeasure measured) => _measured = measured;
 
     public static void Stored() => Envelopes.Add(1);
-
-    public static void Refused(int status) => Refusals.Add(1, Meters.Tag("status", status));
 
     public static void Waited(TimeSpan took, bool isAnswered) =>
         WaitSeconds.Record(took.TotalSeconds, Meters.Tag("answered", isAnswered));

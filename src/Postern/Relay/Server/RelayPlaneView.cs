@@ -18,14 +18,14 @@ internal sealed record RelayPlaneView(
         IReadOnlyList<RelayConnectionView>? Connections
 )
 {
-    public static RelayPlaneView Of(RelayPlane plane, IReadOnlyList<ConnectionRow>? connections) =>
+    public static RelayPlaneView Of(RelayPlane plane, IReadOnlyList<ConnectionRow>? connections, long now) =>
         new(
             plane.Plane,
             plane.Name,
             Wire.Iso(plane.CreatedAt),
             Wire.Iso(plane.SeenAt),
             Wire.Iso(plane.RevokedAt),
-            plane.Holder is not null,
+            plane.IsHeldNow(now),
             new RelayAmount(plane.OpenCount, plane.OpenBytes),
             new RelayAmount(plane.Envelopes, plane.Bytes),
             connections
