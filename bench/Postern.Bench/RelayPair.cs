@@ -87,7 +87,7 @@ internal sealed class RelayPair : IAsyncDisposable
 
     public string RootKey { get; private set; } = "";
 
-    /// <summary>Until a door of the plane is open at the relay: another method of it is refused, and not unknown.</summary>
+    /// <summary>Until a door of the plane is open at the relay: another method is refused, and not unknown.</summary>
     public async Task OpenAsync(string path)
     {
         while ((await Sender.GetAsync(Doors + path)).StatusCode != HttpStatusCode.MethodNotAllowed)
