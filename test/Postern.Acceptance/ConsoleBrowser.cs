@@ -70,7 +70,9 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
     /// the console of the browser, asks no other origin, has no fault of accessibility that a program can find, and
     /// does not scroll sideways at 320 px. Pictures are made in all four forms.
     /// </summary>
-    /// <param name="paths">Under <c>/console</c>, each with the name of its picture, or null.</param>
+    /// <param name="paths">
+    /// Under <c>/console</c>, each with the name of the picture that a document shows of it, or null.
+    /// </param>
     public async Task CheckAsync(params IReadOnlyList<(string Path, string? Picture)> paths)
     {
         (ColorScheme Scheme, int Width)[] forms = Pictured
@@ -88,7 +90,7 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
                 var where = $"{path}, {scheme}, {width} px";
                 var answer = await page.GotoAsync(_url + "/console" + path);
                 Assert.True(answer!.Status == 200, $"{where}: {answer.Status}");
-                await PictureAsync(page, picture, $"{scheme.ToString().ToLowerInvariant()}-{width}");
+                await PictureAsync(page, path, picture, $"{scheme.ToString().ToLowerInvariant()}-{width}");
                 Assert.True(said.Count == 0, $"{where} says: {string.Join('\n', said)}");
                 Assert.All(asked, url => Assert.StartsWith(_url, url, StringComparison.Ordinal));
                 var faults = (await page.RunAxe()).Violations;
@@ -122,14 +124,16 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
 
     private static bool Pictured => Environment.GetEnvironmentVariable("UPDATE_SCREENSHOTS") == "1";
 
-    private static async Task PictureAsync(IPage page, string? name, string form)
+    private static async Task PictureAsync(IPage page, string path, string? name, string form)
     {
-        if (name is null || !Pictured)
+        if (!Pictured)
             return;
-        // One picture of each page stands in the documents; the other forms are for whoever looks at them.
-        var folder = form == "light-1280" ? Repository.File("docs") : Directory.CreateDirectory(Forms).FullName;
-        var file = form == "light-1280" ? $"console-{name}.png" : $"console-{name}-{form}.png";
-        await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, file) });
+        // One picture of a page stands in the documents that show it; all forms of all are for whoever looks at them.
+        if (name is not null && form == "light-1280")
+            await page.ScreenshotAsync(new() { Path = Path.Combine(Repository.File("docs"), $"console-{name}.png") });
+        var words = path.Split('/', '?', '&', '=', '%').Where(w => w.Length is > 0 and < 20).Prepend("console");
+        var file = Path.Combine(Directory.CreateDirectory(Forms).FullName, $"{string.Join('-', words)}-{form}.png");
+        await page.ScreenshotAsync(new() { Path = file });
     }
 
     private static string Forms => Path.Combine(Path.GetTempPath(), "postern-pictures");

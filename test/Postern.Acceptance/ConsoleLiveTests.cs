@@ -230,6 +230,65 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_transcript_opens_at_its_end_and_is_scrolled_through_with_at_most_400_messages()
+    {
+        var id = await SessionAsync("long");
+        for (var i = 0; i < 300; i++)
+            await _server.SayAsync("long", "Message " + i);
+        var page = await _browser.SignedInAsync();
+        await page.GotoAsync($"{_server.Url}/console/sessions/{id}");
+        await StateAsync(page, "live");
+        const string first = "Number(document.querySelector('#messages > article').id.slice(1))";
+        const string last = "Number(document.querySelector('#messages > article:last-child').id.slice(1))";
+        const string count = "document.querySelectorAll('#messages > article').length";
+        const string main = "document.getElementById('main')";
+        Assert.True(
+            await page.EvaluateAsync<bool>($"{main}.scrollTop + {main}.clientHeight > {main}.scrollHeight - 9")
+        );
+        var newest = await page.EvaluateAsync<int>(last);
+        Assert.True(newest > 300, $"{newest}");
+        // Upwards to the first message: what is in view stays where it is, and the far end is dropped.
+        var most = 0;
+        for (var i = 0; i < 40 && await page.EvaluateAsync<int>(first) > 1; i++)
+        {
+            var before = await page.EvaluateAsync<int>(first);
+            await page.EvaluateAsync($"{main}.scrollTop = 0");
+            await WaitFor.TrueAsync(async () => await page.EvaluateAsync<int>(first) < before);
+            most = Math.Max(most, await page.EvaluateAsync<int>(count));
+        }
+        Assert.Equal(1, await page.EvaluateAsync<int>(first));
+        Assert.False(await page.Locator("[data-more=older]").IsVisibleAsync());
+        Assert.True(most is > 100 and <= 400, $"{most}");
+        // What comes meanwhile is not put behind a gap: it is there once one is back at the end.
+        await _server.SayAsync("long", "The very last.");
+        for (var i = 0; i < 40 && await page.Locator("[data-more=newer]").IsVisibleAsync(); i++)
+        {
+            await page.EvaluateAsync($"{main}.scrollTop = {main}.scrollHeight");
+            await page.WaitForTimeoutAsync(50);
+        }
+        await Assertions
+            .Expect(page.Locator("#messages"))
+            .ToContainTextAsync("The very last.", new() { Timeout = 15_000 });
+        var ids = await page.Locator("#messages > article").EvaluateAllAsync<int[]>("e => e.map(a => +a.id.slice(1))");
+        Assert.Equal(Enumerable.Range(ids[0], ids.Length), ids);
+        Assert.True(ids.Length <= 400, $"{ids.Length}");
+        // A time is copied as its instant.
+        var copied = await page.EvaluateAsync<string>(
+            """
+            () => {
+              const time = document.querySelector('#messages time');
+              getSelection().selectAllChildren(time.closest('header'));
+              const data = new DataTransfer();
+              const how = { clipboardData: data, bubbles: true, cancelable: true };
+              document.dispatchEvent(new ClipboardEvent('copy', how));
+              return data.getData('text/plain') + ' | ' + time.dateTime;
+            }
+            """
+        );
+        Assert.Contains(copied.Split(" | ")[1], copied.Split(" | ")[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Triggers_and_their_captures_change_where_they_stand()
     {
         await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/idle", _server.RootKey, new { kind = "pull" });

@@ -33,7 +33,7 @@ public sealed class ConsolePageTests : IAsyncLifetime
         relay.Ready = r => r with { Backlog = new(8_412, 9_300_000, r.Time - 5_400_000) };
         await relay.JoinAsync(_server);
         await relay.ConnectionAsync();
-        await _browser.CheckAsync(("/relay", "relay"));
+        await _browser.CheckAsync(("/relay", null));
     }
 
     [Fact]
@@ -76,62 +76,62 @@ public sealed class ConsolePageTests : IAsyncLifetime
         await _browser.CheckAsync(
             ("/runs?from=2026-01-01", "runs-of-span"),
             ("/deliveries?status=dead", "dead-letters"),
-            ("/bulk", "bulk"),
-            ("/bulk/ask?action=deliveries.retry&status=dead", "bulk-ask"),
+            ("/bulk", null),
+            ("/bulk/ask?action=deliveries.retry&status=dead", null),
             ("/bulk/ask?action=runs.cancel&agent=nobody", null),
-            ("/bulk/pause?trigger=user%2Fu%2Floop", "bulk-pause"),
+            ("/bulk/pause?trigger=user%2Fu%2Floop", null),
             ("/bulk/" + job, "bulk-job"),
-            ("/bulk/" + running, "bulk-running"),
+            ("/bulk/" + running, null),
             ("", "overview"),
             ("?chart=commit", null),
             ("?chart=runs&span=48h", null),
             ("/server", "server"),
-            ("/runs", "runs"),
+            ("/runs", null),
             ("/runs?phase=failed", null),
             ("/runs?agent=nobody", null),
-            ($"/runs/{waiting}", "run"),
+            ($"/runs/{waiting}", null),
             ($"/runs/{failed}", "run-failed"),
-            ($"/runs/{waiting}/cancel", "cancel"),
-            ("/approvals", "approvals"),
-            ("/deliveries", "deliveries"),
-            ($"/deliveries/{dead}", "delivery"),
+            ($"/runs/{waiting}/cancel", null),
+            ("/approvals", null),
+            ("/deliveries", null),
+            ($"/deliveries/{dead}", null),
             ($"/approvals/{question}", "approval"),
-            ("/sessions", "sessions"),
+            ("/sessions", null),
             ($"/sessions/{session}", "transcript"),
             ($"/sessions/{session}?tab=records", null),
             ($"/sessions/{session}?tab=runs", null),
-            ($"/sessions/{session}?tab=facts", "facts"),
+            ($"/sessions/{session}?tab=facts", null),
             ($"/sessions/{session}/close", null),
-            ("/triggers", "triggers"),
+            ("/triggers", null),
             ("/triggers/new", null),
-            ("/triggers/user/ada/issues", "trigger"),
-            ("/triggers/user/ada/issues/change", "trigger-change"),
+            ("/triggers/user/ada/issues", null),
+            ("/triggers/user/ada/issues/change", null),
             ("/triggers/user/ada/issues/delete", null),
             ("/triggers/user/ada/nightly", null),
             ("/captures/" + capture, "capture"),
-            ("/endpoints", "endpoints"),
+            ("/endpoints", null),
             ("/endpoints/new", null),
-            ("/endpoints/orders", "endpoint"),
+            ("/endpoints/orders", null),
             ("/endpoints/orders/rotate", null),
-            ("/agents", "agents"),
-            ("/agents/p", "agent"),
+            ("/agents", null),
+            ("/agents/p", null),
             ("/agents/new", null),
             ("/agents/p/delete", null),
             ("/workflows", null),
             ("/workflows/agent", "workflow"),
             ("/playground", null),
             ("/playground?tab=run", null),
-            ("/playground/decision", "playground-decision"),
+            ("/playground/decision", null),
             ($"/playground/decision?approval={held}&sent=401,200", "decision"),
             ($"/sessions/{session}?beside=records", "chat"),
-            ("/triggers/user/ada/issues?text=issue.number=17", "capture-search"),
+            ("/triggers/user/ada/issues?text=issue.number=17", null),
             ("/approvals?aside=shown", null),
             ("/runs?text=loading", null),
             ("/playground?tab=webhook", "playground"),
             ("/playground?tab=webhook&trigger=user/ada/issues&from=" + capture, null),
             ($"/triggers/user/ada/issues?sent=200,200&capture={capture}", null),
             ($"/sessions/{session}?text=door", null),
-            ("/settings", "settings"),
+            ("/settings", null),
             ("/find?q=none-at-all", null)
         );
         var (key, text) = await _server.NamedKeyAsync("worker of the shop", "read:runs", "write:runs", "write:tasks:p");
@@ -239,7 +239,7 @@ public sealed class ConsolePageTests : IAsyncLifetime
         )
         {
             await page.GotoAsync(_server.Url + "/console" + path);
-            var command = await page.Locator("details.curl pre").Last.TextContentAsync();
+            var command = await page.Locator("details.curl").Last.Locator("pre").First.TextContentAsync();
             Assert.DoesNotContain(_server.RootKey, await page.ContentAsync(), StringComparison.Ordinal);
             var start = new System.Diagnostics.ProcessStartInfo("/bin/sh", ["-c", command!])
             {

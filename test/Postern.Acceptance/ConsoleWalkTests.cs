@@ -64,7 +64,7 @@ public sealed class ConsoleWalkTests : IAsyncLifetime
         var said = await _page.Locator("#why").InnerTextAsync();
         Assert.Contains("busy answered 503 \"the model is loading now\"; tried", said, StringComparison.Ordinal);
         Assert.Contains("The next try is", said, StringComparison.Ordinal);
-        Assert.Contains("So since", said, StringComparison.Ordinal);
+        Assert.Contains("Since ", said, StringComparison.Ordinal);
         var calls = scene.Busy.Taken.Count;
         await ClickAsync(_page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Retry the dispatch" }));
         await scene.Busy.NextAsync(calls + 1);

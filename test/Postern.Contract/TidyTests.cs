@@ -106,6 +106,24 @@ public sealed partial class TidyTests
     }
 
     [Fact]
+    public void Every_picture_is_shown_by_a_document_and_every_one_that_is_shown_is_there()
+    {
+        var documents = Directory
+            .GetFiles(Repository.File("docs"), "*.md")
+            .Append(Repository.File("README.md"))
+            .Select(File.ReadAllText)
+            .ToList();
+        var pictures = Directory.GetFiles(Repository.File("docs"), "*.png").Select(Path.GetFileName).ToList();
+        Assert.NotEmpty(pictures);
+        Assert.All(pictures, p => Assert.Contains(documents, d => d.Contains($"{p})", StringComparison.Ordinal)));
+        var shown = documents.SelectMany(d => d.Split('(').Skip(1).Select(part => part.Split(')')[0]));
+        Assert.All(
+            shown.Where(link => link.EndsWith(".png", StringComparison.Ordinal)),
+            link => Assert.Contains(Path.GetFileName(link), pictures)
+        );
+    }
+
+    [Fact]
     public void No_line_is_wider_than_a_window()
     {
         foreach (var folder in Folders)

@@ -49,6 +49,20 @@ internal sealed class AccessWatch(
     /// <summary>Raised after a change was applied: open streams check their authority.</summary>
     public event Action? Changed;
 
+    /// <summary>The last look could not read the database.</summary>
+    public bool IsAway { get; private set; }
+
+    /// <summary>Raised when the database is away, and when it is back: <see cref="IsAway"/>.</summary>
+    public event Action? Reached;
+
+    private void Say(bool isAway)
+    {
+        if (IsAway == isAway)
+            return;
+        IsAway = isAway;
+        Reached?.Invoke();
+    }
+
     public async Task RefreshAsync()
     {
         if (await TakeOverAsync())
@@ -189,6 +203,7 @@ internal sealed class AccessWatch(
             {
                 await _hint.WaitAsync(LookEvery, clock, stoppingToken);
                 await RefreshAsync();
+                Say(isAway: false);
                 if (clock.GetElapsedTime(tidied) < TidyEvery)
                     continue;
                 tidied = clock.GetTimestamp();
@@ -201,6 +216,7 @@ internal sealed class AccessWatch(
             catch (StorageUnavailableException fault)
             {
                 AccessLog.WatchWaits(log, fault.Message);
+                Say(isAway: true);
             }
             catch (Exception fault)
             {

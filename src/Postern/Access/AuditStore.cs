@@ -120,6 +120,26 @@ internal sealed class AuditStore(Database database, Projects projects, Audit aud
         return (times, isWhole);
     }
 
+    /// <summary>Ids of rows that the project may read and that begin so.</summary>
+    public async ValueTask<List<string>> BeginningWithAsync(string project, string text, int limit)
+    {
+        var found = new List<string>();
+        foreach (var of in await ReadableAsync(project))
+            found.AddRange(
+                await database.ReadAsync(tx =>
+                    tx.ListAsync(
+                        "SELECT id FROM audit WHERE project = $1 AND id >= $2 AND id < $3 ORDER BY id LIMIT $4",
+                        r => r.GetString(0),
+                        of,
+                        text,
+                        text + "~",
+                        (long)limit
+                    )
+                )
+            );
+        return found;
+    }
+
     /// <summary>Returns whether a text has the form of a row's id.</summary>
     public static bool IsId(string text) =>
         text.Length == 30

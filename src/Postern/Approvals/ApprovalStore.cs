@@ -76,6 +76,25 @@ internal sealed class ApprovalStore(Database database)
             run
         );
 
+    /// <summary>A run's questions without their payloads, oldest first; of many the newest.</summary>
+    public static async ValueTask<List<Approval>> OfRunAsync(Tx tx, string project, string run, int limit)
+    {
+        var found = await tx.ListAsync(
+            $"""
+            SELECT {Row<Approval>.Columns}
+            FROM approval
+            WHERE project = $1 AND run = $2 AND removed = 0
+            ORDER BY round DESC LIMIT $3
+            """,
+            Row<Approval>.Read,
+            project,
+            run,
+            (long)limit
+        );
+        found.Reverse();
+        return found;
+    }
+
     public ValueTask<Approval?> LastOfAsync(string project, string run) =>
         database.ReadAsync(tx => LastOfAsync(tx, project, run));
 
@@ -185,6 +204,44 @@ internal sealed class ApprovalStore(Database database)
         );
 
     /// <summary>
+    /// Since when the one waits that waits longest, of those that may be seen and are not set aside by a person; null
+    /// when none waits.
+    /// </summary>
+    public ValueTask<long?> WaitsSinceAsync(string project, string person, bool withInternal) =>
+        database.ReadAsync(tx =>
+            tx.FirstAsync<long?>(
+                $"""
+                SELECT requested_at FROM approval
+                WHERE project = $1 AND removed = 0 AND status = 'pending'
+                  AND {ApprovalsAside.IsNotAside("$2", "$3")}
+                  {(withInternal ? "" : "AND " + SessionStore.IsNotOfInternal("approval"))}
+                ORDER BY requested_at, id LIMIT 1
+                """,
+                r => r.GetInt64(0),
+                project,
+                person,
+                tx.Now
+            )
+        );
+
+    /// <summary>Questions whose ids begin so, with the sessions of their runs.</summary>
+    public ValueTask<List<(string Id, string? Session)>> BeginningWithAsync(string project, string text, int limit) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                """
+                SELECT id, session FROM approval
+                WHERE project = $1 AND removed = 0 AND id >= $2 AND id < $3
+                ORDER BY id LIMIT $4
+                """,
+                r => (r.GetString(0), r.TextOrNull(1)),
+                project,
+                text,
+                text + "~",
+                (long)limit
+            )
+        );
+
+    /// <summary>
     /// Returns questions that have waited since before an instant, as their runs, the longest wait first.
     /// </summary>
     public ValueTask<List<(string Run, long RequestedAt)>> PendingSinceAsync(
@@ -209,7 +266,9 @@ internal sealed class ApprovalStore(Database database)
             )
         );
 
-    /// <summary>Returns a page with payloads, newest first; of pending ones the longest wait first.</summary>
+    /// <summary>
+    /// A page with payloads, newest first; of what is pending, the one that waits longest or expires soonest first.
+    /// </summary>
     public ValueTask<Listed<Approval>> ListAsync(
         string project,
         ApprovalFilter filter,
@@ -217,40 +276,19 @@ internal sealed class ApprovalStore(Database database)
         CancellationToken cancel
     )
     {
-        // Written out, so that the index of pending questions serves the most frequent list.
-        var isPending = filter.Statuses is [Approval.Pending];
-        var order = isPending ? LongestFirst : Newest;
+        var order = OrderOf(filter);
         var room = (long)MaxPageBytes;
         return ListSearch.FindAsync(
             database,
             order,
             filter.After?.Place,
             limit,
-            Narrow,
+            tx => ValueTask.FromResult(Narrow(tx, project, filter)),
             ReadAsync,
-            a => (a.RequestedAt, a.Id),
+            a => (order == SoonestFirst ? a.ExpiresAt : a.RequestedAt, a.Id),
             cancel,
             filter.Text is null ? int.MaxValue : ListSearch.MostForText
         );
-
-        ValueTask<ListQuery> Narrow(Tx tx)
-        {
-            var scope = "project = $1 AND removed = 0" + (isPending ? " AND status = 'pending'" : "");
-            var query = new ListQuery(tx, scope, project)
-                .AnyOf("status", isPending ? [] : filter.Statuses)
-                .AnyOf("agent", filter.Agents)
-                .AnyOf("run", filter.Runs)
-                .AnyOf("session", filter.Sessions)
-                .AnyOf("service", filter.Services)
-                .And("requested_at >= {0}", filter.From)
-                .And("requested_at <= {0}", filter.To)
-                .Holds(filter.Text, "title", "feedback");
-            if (filter.Person is { } person)
-                query.And(ApprovalsAside.IsNotAside(query.Arg(person), query.Arg(tx.Now)));
-            if (!filter.WithInternal)
-                query.And(SessionStore.IsNotOfInternal("approval"));
-            return ValueTask.FromResult(query);
-        }
 
         async ValueTask<(List<Approval> Rows, bool IsFull)> ReadAsync(Tx tx, ListQuery query, int most)
         {
@@ -270,6 +308,46 @@ internal sealed class ApprovalStore(Database database)
         }
     }
 
+    /// <summary>The conditions of a list, without the place where its page begins.</summary>
+    private static ListQuery Narrow(Tx tx, string project, ApprovalFilter filter)
+    {
+        // Spelt out, so that the index of what is pending serves the list that is asked for most.
+        var scope = "project = $1 AND removed = 0" + (IsOfPending(filter) ? " AND status = 'pending'" : "");
+        var query = new ListQuery(tx, scope, project)
+            .AnyOf("status", IsOfPending(filter) ? [] : filter.Statuses)
+            .AnyOf("agent", filter.Agents)
+            .AnyOf("run", filter.Runs)
+            .AnyOf("session", filter.Sessions)
+            .AnyOf("service", filter.Services)
+            .And("requested_at >= {0}", filter.From)
+            .And("requested_at <= {0}", filter.To)
+            .Holds(filter.Text, "title", "feedback");
+        if (filter.Person is { } person)
+            query.And(ApprovalsAside.IsNotAside(query.Arg(person), query.Arg(tx.Now)));
+        if (!filter.WithInternal)
+            query.And(SessionStore.IsNotOfInternal("approval"));
+        return query;
+    }
+
+    private static bool IsOfPending(ApprovalFilter filter) => filter.Statuses is [Approval.Pending];
+
+    private static ListOrder OrderOf(ApprovalFilter filter) =>
+        !IsOfPending(filter) ? Newest
+        : filter.SoonestFirst ? SoonestFirst
+        : LongestFirst;
+
+    /// <summary>How many of the questions that a filter finds have which status and agent.</summary>
+    public ValueTask<ListCounts> CountsAsync(string project, ApprovalFilter filter) =>
+        database.SearchAsync(tx =>
+            ListCounts.OfAsync(
+                Narrow(tx, project, filter),
+                OrderOf(filter),
+                filter.Text is not null,
+                ("status", "status"),
+                ("agent", "agent")
+            )
+        );
+
     private static Approval ReadWhole(DbDataReader row) =>
         Row<Approval>.Read(row) with
         {
@@ -278,4 +356,5 @@ internal sealed class ApprovalStore(Database database)
 
     private static readonly ListOrder Newest = new("approval", "requested_at");
     private static readonly ListOrder LongestFirst = Newest with { NewestFirst = false };
+    private static readonly ListOrder SoonestFirst = new("approval", "expires_at", NewestFirst: false);
 }

@@ -219,6 +219,23 @@ internal sealed class BulkStore(Database database)
             )
         );
 
+    /// <summary>Jobs whose ids begin so.</summary>
+    public ValueTask<List<BulkJob>> BeginningWithAsync(string project, string text, int limit) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT {BulkRow.WithoutItems} FROM bulk_job
+                WHERE project = $1 AND id >= $2 AND id < $3
+                ORDER BY id LIMIT $4
+                """,
+                BulkRow.Map,
+                project,
+                text,
+                text + "~",
+                (long)limit
+            )
+        );
+
     /// <summary>Returns jobs, newest first.</summary>
     public ValueTask<List<BulkJob>> ListAsync(string project, string? before, int limit) =>
         database.SearchAsync(tx =>

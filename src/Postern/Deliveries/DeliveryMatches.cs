@@ -26,6 +26,19 @@ internal sealed class DeliveryMatches(Database database)
     public static ValueTask<bool> IsFoundAsync(Tx tx, string project, string id, DeliveryFilter filter) =>
         DeliveryStore.Narrow(tx, project, filter).IsFoundAsync(Newest, id);
 
+    /// <summary>How many of what a filter finds have which status and purpose, and go to whom.</summary>
+    public ValueTask<ListCounts> CountsAsync(string project, DeliveryFilter filter) =>
+        database.SearchAsync(tx =>
+            ListCounts.OfAsync(
+                DeliveryStore.Narrow(tx, project, filter),
+                Newest,
+                filter.Text is not null,
+                ("status", "status"),
+                ("purpose", "purpose"),
+                ("endpoint", "endpoint")
+            )
+        );
+
     /// <summary>Counts some deliveries by their status.</summary>
     /// <param name="ids">10,000 at most.</param>
     public ValueTask<Dictionary<string, long>> StatusesAsync(string project, IReadOnlyList<string> ids) =>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -121,16 +122,30 @@ internal sealed class DeliverySender(
             Content = new ReadOnlyMemoryContent(outgoing.Body),
         };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        request.Headers.TryAddWithoutValidation("webhook-id", delivery.Id);
-        request.Headers.TryAddWithoutValidation("webhook-timestamp", seconds.ToString());
-        request.Headers.TryAddWithoutValidation(
-            "webhook-signature",
-            Sign(outgoing.Secrets, delivery.Id, seconds, outgoing.Body.Span)
-        );
-        request.Headers.TryAddWithoutValidation("webhook-attempt", (delivery.Attempts + 1).ToString());
-        request.Headers.UserAgent.Add(Agent);
+        var signature = Sign(outgoing.Secrets, delivery.Id, seconds, outgoing.Body.Span);
+        foreach (var (name, value) in HeadersOf(delivery.Id, seconds, signature, delivery.Attempts + 1))
+            request.Headers.TryAddWithoutValidation(name, value);
         return request;
     }
+
+    /// <summary>The headers of an attempt, beside those of its content.</summary>
+    /// <param name="id">The delivery's.</param>
+    /// <param name="seconds">When the attempt is made, since 1970.</param>
+    /// <param name="signature">Of every live secret.</param>
+    /// <param name="attempt">From 1.</param>
+    public static IReadOnlyList<(string Name, string Value)> HeadersOf(
+        string id,
+        long seconds,
+        string signature,
+        long attempt
+    ) =>
+        [
+            ("webhook-id", id),
+            ("webhook-timestamp", seconds.ToString(CultureInfo.InvariantCulture)),
+            ("webhook-signature", signature),
+            ("webhook-attempt", attempt.ToString(CultureInfo.InvariantCulture)),
+            ("User-Agent", Agent.ToString()),
+        ];
 
     private static SendAnswer AnswerOf(HttpContent content, byte[] body, bool whole)
     {

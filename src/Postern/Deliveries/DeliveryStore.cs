@@ -190,6 +190,24 @@ internal sealed class DeliveryStore(Database database)
             id
         );
 
+    /// <summary>The ids that begin so.</summary>
+    /// <param name="shown">A condition on the table that it must fulfil; null: none.</param>
+    public ValueTask<List<string>> BeginningWithAsync(string project, string text, string? shown, int limit) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT id FROM delivery
+                WHERE project = $1 AND id >= $2 AND id < $3 {(shown is null ? "" : "AND " + shown)}
+                ORDER BY id LIMIT $4
+                """,
+                r => r.GetString(0),
+                project,
+                text,
+                text + "~",
+                (long)limit
+            )
+        );
+
     /// <summary>The same without a lock, for code that must lock other rows first.</summary>
     public static ValueTask<Delivery?> PeekAsync(Tx tx, string project, string id) =>
         tx.FirstAsync(

@@ -43,12 +43,19 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     public ValueTask<WebhookEndpoint?> FindAsync(string project, string id) =>
         database.ReadAsync(tx => FindAsync(tx, project, id));
 
-    public ValueTask<List<WebhookEndpoint>> ListAsync(string project, string after, int limit) =>
+    /// <param name="onlyDisabled">Only those that nothing is sent to.</param>
+    public ValueTask<List<WebhookEndpoint>> ListAsync(
+        string project,
+        string after,
+        int limit,
+        bool onlyDisabled = false
+    ) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
                 $"""
                 SELECT {Row<WebhookEndpoint>.Columns} FROM webhook_endpoint
-                WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3
+                WHERE project = $1 AND id > $2 {(onlyDisabled ? "AND enabled = 0" : "")}
+                ORDER BY id LIMIT $3
                 """,
                 Row<WebhookEndpoint>.Read,
                 project,

@@ -8,7 +8,13 @@ namespace Postern.Live;
 /// client then loads what it shows. It also reports once at its beginning, because it cannot know what happened between
 /// the page and the stream or before a reconnect; so nothing is missed.
 /// </summary>
-internal sealed class ChangeStream(LiveStream stream, Database database, TimeProvider clock)
+/// <param name="beside">What else is to be sent; null when there is nothing.</param>
+internal sealed class ChangeStream(
+    LiveStream stream,
+    Database database,
+    TimeProvider clock,
+    Func<ReadOnlyMemory<byte>?>? beside = null
+)
 {
     private static readonly TimeSpan Between = TimeSpan.FromSeconds(1);
     private int _changed = 1;
@@ -33,6 +39,12 @@ internal sealed class ChangeStream(LiveStream stream, Database database, TimePro
                 )
                     return;
                 said = clock.GetTimestamp();
+                continue;
+            }
+            if (beside?.Invoke() is { } other)
+            {
+                if (!await stream.WriteAsync(other))
+                    return;
                 continue;
             }
             if (stream.HeartbeatDue && !await stream.WriteAsync(LogStream.KeepAlive))

@@ -19,6 +19,9 @@ internal sealed record ApprovalModel
     /// <summary>Until when this person has set it aside; null when it is not set aside.</summary>
     public required long? AsideUntil { get; init; }
 
+    /// <summary>Its run has asked more than this.</summary>
+    public required bool HasOtherRounds { get; init; }
+
     /// <summary>Whether it can still be decided.</summary>
     public required bool IsOpen { get; init; }
 }

@@ -76,12 +76,13 @@ internal sealed class ApprovalPages(
         {
             Text = filters.Text("text"),
             Person = filters["aside"] == Shown ? null : context.Person,
+            SoonestFirst = true,
         };
         var found = await approvals.ListAsync(context.Project, filter, filters.Size, context.Http.RequestAborted);
         var hidden = filter.Person is { } person ? await aside.CountAsync(context.Project, person) : 0;
         return await writer.PageAsync<ApprovalsPage, ApprovalsModel>(
             context,
-            new ApprovalsModel(found, filters, hidden)
+            new ApprovalsModel(found, filters, hidden, await approvals.CountsAsync(context.Project, filter))
         );
     }
 
@@ -100,6 +101,9 @@ internal sealed class ApprovalPages(
                 AskedItself = await asking.IsItselfAsync(context.Caller, approval),
                 Link = mayDecide && isOpen && approval.LinkDigest is not null ? requests.LinkOf(approval) : null,
                 IsOpen = isOpen,
+                HasOtherRounds =
+                    context.MayList("approvals")
+                    && (approval.Round > 1 || (await approvals.LastOfAsync(context.Project, approval.Run))?.Round > 1),
                 AsideUntil = isOpen ? await aside.UntilAsync(context.Project, context.Person, approval.Id) : null,
             }
         );

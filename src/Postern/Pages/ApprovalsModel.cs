@@ -8,7 +8,8 @@ namespace Postern.Pages;
 /// <param name="Found">Those that the filters find.</param>
 /// <param name="Filters">As they were asked.</param>
 /// <param name="Aside">How many that wait are left out, because this person has set them aside.</param>
-internal sealed record ApprovalsModel(Listed<Approval> Found, PageFilters Filters, long Aside)
+/// <param name="Counts">How many of what is found have which status and agent.</param>
+internal sealed record ApprovalsModel(Listed<Approval> Found, PageFilters Filters, long Aside, ListCounts Counts)
 {
     public string? Next => Cursor.Text(Found.Next);
 }

@@ -11,6 +11,7 @@ namespace Postern.Pages;
 internal sealed record ChartKind(string Name, string Group, string Title, ChartColumn[] Columns, string? List = null)
 {
     private const string RunsOfSpan = "/runs?created={0}";
+    private const string DeliveriesOfSpan = "/deliveries?created={0}";
 
     /// <summary>All charts, ordered by group.</summary>
     public static readonly ChartKind[] All =
@@ -46,7 +47,9 @@ internal sealed record ChartKind(string Name, string Group, string Title, ChartC
                 new("succeeded", Measure.CapturesSucceeded),
                 new("failed", Measure.CapturesFailed),
                 new("filtered out", Measure.CapturesFiltered),
-            ]
+            ],
+            // Captures stand on the pages of their triggers: the runs that they made are headed by these.
+            RunsOfSpan
         ),
         new(
             "deliveries",
@@ -56,9 +59,10 @@ internal sealed record ChartKind(string Name, string Group, string Title, ChartC
                 new("delivered", Measure.DeliveriesDelivered),
                 new("put off", Measure.DeliveriesPostponed),
                 new("dead", Measure.DeliveriesDead),
-            ]
+            ],
+            DeliveriesOfSpan
         ),
-        Spans("arrival", "Deliveries", "How long they took to arrive, ms", Measure.DeliveryLatency),
+        Spans("arrival", "Deliveries", "How long they took to arrive, ms", Measure.DeliveryLatency, DeliveriesOfSpan),
         new(
             "refusals",
             "Refusals",
@@ -70,7 +74,8 @@ internal sealed record ChartKind(string Name, string Group, string Title, ChartC
                 new("wrong signature", Measure.RefusedSignature),
                 new("no scope", Measure.RefusedScope),
                 new("too many", Measure.RefusedRate),
-            ]
+            ],
+            "/doors/refused?at={0}"
         ),
         new("streams", "Streams", "Open streams, at most", [new("open", Measure.OpenStreams)]),
         Spans("commit", "Server", "From the first command of a commit to the disk, ms", Measure.CommitTime),

@@ -38,11 +38,17 @@ internal sealed class ChartReader(MetricReader metrics, Paths paths)
             shown,
             span,
             kinds,
-            [.. drawn.Select(kind => new ChartTable(kind, span, context.Now, series, ListOf(kind)))]
+            [.. drawn.Select(kind => new ChartTable(kind, span, context.Now, series, ListOf(context, kind)))]
         );
     }
 
-    private string? ListOf(ChartKind kind) => kind.List is { } list ? paths.Of(list).Replace("&", "&amp;") : null;
+    private string? ListOf(PageContext context, ChartKind kind) =>
+        // Who may see what captures became may not see the runs of all triggers.
+        kind.List
+            is { } list
+        && (kind.Name != "captures" || context.MayList("runs"))
+            ? paths.Of(list).Replace("&", "&amp;")
+            : null;
 
     private async ValueTask<List<ChartKind>> MayAsync(PageContext context)
     {

@@ -45,7 +45,14 @@ internal static class ChatCode
     public static string Shell(Session session)
     {
         var path = "/realtime/v1/sessions/" + Uri.EscapeDataString(session.Id);
-        var message = JsonSerializer.Serialize(
+        return Curl.Send("POST", path + "/in/append", Message(session))
+            + "\n"
+            + Curl.Get(path + "/out").Replace("-s ", "-sN ", StringComparison.Ordinal);
+    }
+
+    /// <summary>A message to its agent, as it is appended to <c>in</c>.</summary>
+    public static string Message(Session session) =>
+        JsonSerializer.Serialize(
             new
             {
                 kind = "message",
@@ -63,10 +70,6 @@ internal static class ChatCode
             },
             Wire.Json
         );
-        return Curl.Send("POST", path + "/in/append", message)
-            + "\n"
-            + Curl.Get(path + "/out").Replace("-s ", "-sN ", StringComparison.Ordinal);
-    }
 
     private static string Quoted(string text) => JsonSerializer.Serialize(text);
 }

@@ -53,7 +53,7 @@ internal sealed class ConsoleFamily : ErrorFormat
             await (await writer.ErrorAsync(http, refusal)).ExecuteAsync(http);
             return true;
         }
-        if (!IsNavigation(http.Request) || refusal.Code != "unauthorized")
+        if (!IsNavigation(http.Request) && !IsSentForm(http.Request) || refusal.Code != "unauthorized")
             return false;
         http.Response.Headers.Remove("WWW-Authenticate");
         http.Response.Headers.Remove("x-should-retry");
@@ -77,5 +77,21 @@ internal sealed class ConsoleFamily : ErrorFormat
                 : request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase)
         );
 
-    private static string NextOf(HttpRequest request) => request.Path.Value + request.QueryString.Value;
+    /// <summary>A person's browser sends a form of a page whose session has ended meanwhile.</summary>
+    private static bool IsSentForm(HttpRequest request) =>
+        HttpMethods.IsPost(request.Method) && request.Headers["Sec-Fetch-Mode"] is ["navigate"];
+
+    private static string NextOf(HttpRequest request) =>
+        HttpMethods.IsPost(request.Method)
+            ? PageOf(request.Path.Value!)
+            : request.Path.Value + request.QueryString.Value;
+
+    /// <summary>The page on which a form stands, by the form's path: nothing is sent again by itself.</summary>
+    private static string PageOf(string path) =>
+        path.Split('/', StringSplitOptions.RemoveEmptyEntries) switch
+        {
+            [_, "tokens" or "callback-secrets" or "approval-services" or "console-sessions", ..] => Prefix + "/keys",
+            [_, "settings", ..] => Prefix + "/settings",
+            _ => path[..path.LastIndexOf('/')],
+        };
 }

@@ -81,7 +81,10 @@ internal sealed class ConsoleForm
                 return Bad("The form must be sent as " + Media);
             if (!body.Text().Try(out var text, out _))
                 return Bad("The form is empty, or not UTF-8 text");
-            return Read(QueryHelpers.ParseQuery(Encoding.UTF8.GetString(text.Span)), fields);
+            var sent = Encoding.UTF8.GetString(text.Span);
+            return EncodedText.FirstUnfit(sent) is { } unfit
+                ? Bad($"{unfit} holds what is no text")
+                : Read(QueryHelpers.ParseQuery(sent), fields);
         }
     }
 

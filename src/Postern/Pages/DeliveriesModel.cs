@@ -13,6 +13,9 @@ internal sealed record DeliveriesModel(
     IReadOnlyDictionary<string, Why> Whys
 )
 {
+    /// <summary>How many of what is found have which status and purpose, and go to whom.</summary>
+    public required ListCounts Counts { get; init; }
+
     /// <summary>The dead deliveries, counted by endpoint and answer.</summary>
     public IReadOnlyList<DeadSum> Dead { get; init; } = [];
 

@@ -54,6 +54,7 @@ internal sealed class DeliveryLists(
             context,
             new DeliveriesModel(found, filters, [.. again.Purposes.Order(StringComparer.Ordinal)], reasons)
             {
+                Counts = await matches.CountsAsync(context.Project, filter),
                 // A list of delivered ones needs no summary of the dead.
                 Dead =
                     context.Waiting.DeadLetters > 0 && filters["status"] is "" or Delivery.Dead && filters.After is null

@@ -19,6 +19,9 @@ internal sealed class EndpointPages(
 ) : IPages
 {
     private const int IdSegment = 2;
+
+    /// <summary>The one value of the filter <c>state</c>: endpoints that nothing is sent to.</summary>
+    public const string Disabled = "disabled";
     private const long Day = 24L * 3600 * 1_000_000;
     private const long Overlap = 86_400;
     private static readonly string[] Names = ["url", "events", "secret", "rateLimit", "ordered", "enabled", "links"];
@@ -56,14 +59,19 @@ internal sealed class EndpointPages(
 
     private async Task<IResult> List(PageContext context)
     {
-        if (!PageFilters.Read(context.Http).Try(out var filters, out var wrong))
+        if (!PageFilters.Read(context.Http, "state").Try(out var filters, out var wrong))
             return wrong;
-        var rows = await endpoints.ListAsync(context.Project, filters.After?.Id ?? "", filters.Size + 1);
-        WebhookEndpoint[] shown = [.. rows.Take(filters.Size)];
-        return await writer.PageAsync<EndpointsPage, EndpointsModel>(
-            context,
-            new EndpointsModel(shown, rows.Count > shown.Length ? new Cursor(0, shown[^1].Id).ToString() : null)
+        if (filters["state"] is not ("" or Disabled))
+            return PageFilters.Bad($"state is {Disabled}, or left out");
+        var rows = await endpoints.ListAsync(
+            context.Project,
+            filters.After?.Id ?? "",
+            filters.Size + 1,
+            onlyDisabled: filters["state"] == Disabled
         );
+        WebhookEndpoint[] shown = [.. rows.Take(filters.Size)];
+        var next = rows.Count > shown.Length ? new Cursor(0, shown[^1].Id).ToString() : null;
+        return await writer.PageAsync<EndpointsPage, EndpointsModel>(context, new EndpointsModel(shown, next, filters));
     }
 
     private async Task<IResult> AskToMake(PageContext context) =>

@@ -1,7 +1,5 @@
 using Postern.Access;
 using Postern.Http;
-using Postern.Runs;
-using Postern.Sessions;
 
 namespace Postern.Pages;
 
@@ -11,11 +9,11 @@ namespace Postern.Pages;
 /// </summary>
 internal sealed class FindPages(
     PageWriter writer,
-    RunStore runs,
-    SessionStore sessions,
-    SessionDoor door,
+    RunFinds runs,
+    SessionFinds sessions,
     ExactFinds exact,
     NamedFinds named,
+    BeginningFinds beginning,
     KeyFinds keys
 ) : IPages
 {
@@ -41,41 +39,17 @@ internal sealed class FindPages(
             : await writer.PageAsync<FindPage, FindModel>(context, new FindModel(text, found));
     }
 
-    private async ValueTask<string?> ExactAsync(PageContext context, string text)
-    {
-        var (caller, project) = (context.Caller, context.Project);
-        if (
-            Is(text, Run.Prefix)
-            && caller.Allows("read", "runs", text)
-            && await runs.FindAsync(project, text) is { } run
-            && !await door.HidesAsync(caller, run.Session)
-        )
-            return context.Of("/runs", run.Id);
-        if (await exact.PathAsync(context, text) is { } path)
-            return path;
-        if (
-            await sessions.FindAsync(project, text) is { } session
-            && !SessionDoor.Hides(caller, session.Name, session.Id)
-            && caller.Allows("read", "sessions", session.Id, session.ExternalId)
-        )
-            return context.Of("/sessions", session.Id);
-        return await keys.PathAsync(context, text);
-    }
+    private async ValueTask<string?> ExactAsync(PageContext context, string text) =>
+        await runs.PathAsync(context, text)
+        ?? await exact.PathAsync(context, text)
+        ?? await sessions.PathAsync(context, text)
+        ?? await keys.PathAsync(context, text);
 
-    private static bool Is(string text, string prefix) => text.StartsWith(prefix + "_", StringComparison.Ordinal);
-
-    private static string? ShownTo(PageContext context) => SessionStore.ShownTo(context.MayAdmin, "run");
-
-    private async ValueTask<List<FoundThing>> BeginningAsync(PageContext context, string text)
-    {
-        var found = new List<FoundThing>();
-        if (context.Caller.Allows("read", "runs") && Run.Prefix.Length < text.Length)
-            foreach (var run in await runs.BeginningWithAsync(context.Project, text, ShownTo(context), Most))
-                found.Add(new FoundThing("run", run.Id, context.Of("/runs", run.Id)));
-        if (context.Caller.Allows("read", "sessions"))
-            foreach (var s in await sessions.BeginningWithAsync(context.Project, text, context.MayAdmin, Most))
-                found.Add(new FoundThing("session", s.Name, context.Of("/sessions", s.Id)));
-        found.AddRange(await keys.BeginningWithAsync(context, text, Most));
-        return found;
-    }
+    private async ValueTask<List<FoundThing>> BeginningAsync(PageContext context, string text) =>
+        [
+            .. await runs.BeginningWithAsync(context, text, Most),
+            .. await sessions.BeginningWithAsync(context, text, Most),
+            .. await beginning.OfAsync(context, text, Most),
+            .. await keys.BeginningWithAsync(context, text, Most),
+        ];
 }

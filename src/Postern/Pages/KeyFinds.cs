@@ -19,10 +19,21 @@ internal sealed class KeyFinds(KeyStore keys, AuditStore audit)
             : null;
     }
 
-    /// <summary>Returns keys whose ids begin with the text.</summary>
+    /// <summary>Keys and rows whose ids begin so.</summary>
     public async ValueTask<List<FoundThing>> BeginningWithAsync(PageContext context, string text, int most)
     {
-        if (!context.MayAdmin || !Is(text, "key"))
+        if (!context.MayAdmin)
+            return [];
+        if (Is(text, "aud"))
+            return
+            [
+                .. (await audit.BeginningWithAsync(context.Project, text, most)).Select(id => new FoundThing(
+                    "audit",
+                    id,
+                    context.Of("/audit", id)
+                )),
+            ];
+        if (!Is(text, "key"))
             return [];
         var found = await keys.BeginningWithAsync(context.Project, text, most);
         return [.. found.Select(key => new FoundThing("key", key.Id, context.Of("/keys", key.Id)))];

@@ -1,6 +1,5 @@
 using Postern.Access;
 using Postern.Runs;
-using Postern.Storage;
 
 namespace Postern.Pages;
 
@@ -12,14 +11,11 @@ internal sealed class KeyPages(
     AuditStore audit,
     RunEvents events,
     AccessWatch watch,
-    Database database
+    RevokedEverywhere everywhere
 ) : IPages
 {
     private const int MostShown = 20;
     private const int MostSessions = 100;
-
-    /// <summary>The time within which every node has ended what a revocation ends.</summary>
-    private static readonly TimeSpan Everywhere = TimeSpan.FromSeconds(1);
 
     public void Map(PageDoors pages) => pages.Page("/keys/{key}", Authorization.Admin, Show).WithSummary("One key");
 
@@ -28,7 +24,7 @@ internal sealed class KeyPages(
         await watch.WriteUseAsync();
         if (await KeyForm.FindAsync(store, context) is not { } key)
             return PageRefusals.NotFound;
-        await EndedEverywhereAsync(context, key);
+        await everywhere.WaitAsync(context, key);
         var filter = new AuditFilter { Actor = key.Id };
         var cancel = context.Http.RequestAborted;
         var ended = key.RevokedAt is { } at
@@ -71,20 +67,5 @@ internal sealed class KeyPages(
                 Runs = await events.StartedByAsync(key.Project, key.Id, MostShown),
             }
         );
-    }
-
-    /// <summary>
-    /// The page of a key that was just revoked waits a second, until all nodes have reported what ended with it.
-    /// </summary>
-    private async Task EndedEverywhereAsync(PageContext context, KeyRow key)
-    {
-        if (key.RevokedAt is not { } at || database.IsEmbedded)
-            return;
-        var left = Everywhere - TimeSpan.FromMicroseconds(context.Now - at);
-        if (left <= TimeSpan.Zero || left > Everywhere)
-            return;
-        await Task.Delay(left, TimeProvider.System, context.Http.RequestAborted);
-        // The person may have lost the right to see this meanwhile.
-        context.Caller.EnsureStillAllowed();
     }
 }

@@ -1,19 +1,30 @@
 using Postern.Agents;
+using Postern.Deliveries;
+using Postern.Runs;
 using Postern.Triggers;
 
 namespace Postern.Pages;
 
 /// <summary>
-/// Finds things that people know by name: triggers, agents, and captured requests by the provider's name of the
-/// delivery. Only what the caller may read.
+/// What people name by words rather than by ids: triggers, agents, endpoints, workflows, and captured requests by what
+/// their provider calls the delivery. Each only for who may read it.
 /// </summary>
-internal sealed class NamedFinds(AgentStore agents, InboundFinder inbound)
+internal sealed class NamedFinds(
+    AgentStore agents,
+    InboundFinder inbound,
+    WebhookEndpoints endpoints,
+    WorkflowStore workflows
+)
 {
     public async ValueTask<List<FoundThing>> OfAsync(PageContext context, string text)
     {
         if (text.Length == 0)
             return [];
         var found = await AgentsAsync(context, text);
+        if (context.Caller.Allows("read", "deliveries") && await endpoints.FindAsync(context.Project, text) is { } sub)
+            found.Add(new FoundThing("endpoint", sub.Id, context.Of("/endpoints", sub.Id)));
+        if (context.Caller.Allows("read", "runs") && await workflows.NewestAsync(context.Project, text) is { } flow)
+            found.Add(new FoundThing("workflow", flow.Workflow.Name, context.Of("/workflows", flow.Workflow.Name)));
         if (!context.Caller.Authority.AllowsSome("read", "triggers"))
             return found;
         var isLong = text.Length >= FindPages.LeastCharacters;

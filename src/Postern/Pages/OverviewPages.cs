@@ -1,4 +1,5 @@
 using Postern.Access;
+using Postern.Approvals;
 using Postern.Deliveries;
 using Postern.Runs;
 using Postern.Sessions;
@@ -10,6 +11,7 @@ namespace Postern.Pages;
 internal sealed class OverviewPages(
     PageWriter writer,
     RunStore runs,
+    ApprovalStore approvals,
     WebhookEndpoints endpoints,
     TriggerStore triggers,
     Stuck stuck,
@@ -17,7 +19,7 @@ internal sealed class OverviewPages(
 ) : IPages
 {
     private const int LastFailures = 20;
-    private const int MostLooked = 200;
+    private const int MostCounted = (int)Waiting.Most;
 
     public void Map(PageDoors pages) => pages.Page("", "any", Show).WithSummary("The overview");
 
@@ -33,16 +35,24 @@ internal sealed class OverviewPages(
         if (!(await charts.ReadAsync(context, filters)).Try(out var drawn, out var unknown))
             return unknown;
         var mayRuns = context.Caller.Allows("read", "runs");
-        var (disabled, open) = (new List<WebhookEndpoint>(), new List<Trigger>());
-        if (context.Caller.Allows("read", "deliveries"))
-            disabled.AddRange((await endpoints.ListAsync(context.Project, "", MostLooked)).Where(e => !e.Enabled));
-        if (context.Caller.Allows("read", "triggers"))
-            open.AddRange((await triggers.ListAsync(context.Project, "", MostLooked)).Where(t => t.AuthScheme is null));
-        var failed = mayRuns ? await FailedAsync(context) : [];
-        var waits = mayRuns ? (await stuck.FindAsync(context.Project, context.MayAdmin)).Count : 0;
         return await writer.PageAsync<OverviewPage, OverviewModel>(
             context,
-            new OverviewModel(failed, disabled.Count, open.Count, mayRuns, waits, drawn)
+            new OverviewModel
+            {
+                Failed = mayRuns ? await FailedAsync(context) : [],
+                OldestQuestion = context.Caller.Allows("read", "approvals")
+                    ? await approvals.WaitsSinceAsync(context.Project, context.Person, context.MayAdmin)
+                    : null,
+                DisabledEndpoints = context.Caller.Allows("read", "deliveries")
+                    ? (await endpoints.ListAsync(context.Project, "", MostCounted, onlyDisabled: true)).Count
+                    : 0,
+                OpenTriggers = context.Caller.Allows("read", "triggers")
+                    ? (await triggers.ListAsync(context.Project, "", MostCounted, onlyOpen: true)).Count
+                    : 0,
+                ShowsRuns = mayRuns,
+                Stuck = mayRuns ? (await stuck.FindAsync(context.Project, context.MayAdmin)).Count : 0,
+                Charts = drawn,
+            }
         );
     }
 

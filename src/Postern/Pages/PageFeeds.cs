@@ -9,7 +9,7 @@ namespace Postern.Pages;
 /// Opens the streams of pages that update themselves. Each takes a place among those of its session
 /// (<see cref="PageStreams"/>), and ends when the caller loses the right to see the page.
 /// </summary>
-internal sealed class PageFeeds(PageWriter writer, PageStreams places, StreamContext live)
+internal sealed class PageFeeds(PageWriter writer, PageStreams places, StorageNews news, StreamContext live)
 {
     /// <summary>Opens the stream of a page that shows one log, from the number at which the page ended.</summary>
     /// <param name="need">What the page shows.</param>
@@ -40,7 +40,7 @@ internal sealed class PageFeeds(PageWriter writer, PageStreams places, StreamCon
                 http,
                 caller,
                 need,
-                stream => new ChangeStream(stream, live.Database, live.Registry.Clock).FollowAsync(topic)
+                stream => new ChangeStream(stream, live.Database, live.Registry.Clock, news.ForOne()).FollowAsync(topic)
             )
         );
     }
@@ -106,14 +106,21 @@ internal sealed class PageFeeds(PageWriter writer, PageStreams places, StreamCon
         using var following = await live.Tails.FollowAsync(log, stream);
         // A number beyond the end is from before a restore.
         var cursor = Math.Min(after + 1, following.Tail.Next);
+        var storage = news.ForOne();
         if (beside is null)
         {
-            await LogStream.FollowAsync(stream, log, following.Tail, cursor);
+            await LogStream.FollowAsync(stream, log, following.Tail, cursor, storage);
             return;
         }
         using var other = await live.Tails.FollowAsync(beside, stream);
         var next = other.Tail.Next;
-        await LogStream.FollowAsync(stream, log, following.Tail, cursor, () => NewestOf(other.Tail, ref next));
+        await LogStream.FollowAsync(
+            stream,
+            log,
+            following.Tail,
+            cursor,
+            () => storage() ?? NewestOf(other.Tail, ref next)
+        );
     }
 
     /// <summary>Returns what is new in the log that is shown beside the page, or null.</summary>

@@ -99,6 +99,8 @@ internal sealed partial class PageFilters
         var query = http.Request.Query;
         if (query.Count > MaxFilters)
             return Bad($"There are more than {MaxFilters} filters");
+        if (EncodedText.FirstUnfit(http.Request.QueryString.Value?.TrimStart('?') ?? "") is { } unfit)
+            return Bad($"{unfit} holds what is no text");
         foreach (var (name, value) in query)
             if (WhyNot(name, value, names) is { } wrong)
                 return Bad(wrong);

@@ -36,6 +36,14 @@ internal sealed class PageStreams
         return new Place(this, session, stream);
     }
 
+    /// <summary>Each looks whether it has something to say.</summary>
+    public void WakeAll()
+    {
+        lock (_lock)
+            foreach (var stream in _open.Values.SelectMany(streams => streams))
+                stream.Wake();
+    }
+
     private void Leave(string session, LiveStream stream)
     {
         lock (_lock)

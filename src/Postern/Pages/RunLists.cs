@@ -28,7 +28,19 @@ internal sealed class RunLists(
             return unfit;
         var found = await runs.ListAsync(context.Project, filter, filters.Size, context.Http.RequestAborted);
         var counted = await counts.OfAsync(context.Project, filter);
-        var reasons = await database.ReadAsync(tx => whys.OfAllAsync(tx, found.Rows));
-        return await writer.PageAsync<RunsPage, RunsModel>(context, new RunsModel(found, filters, counted, reasons));
+        var (reasons, starters) = await database.ReadAsync(async tx =>
+            (
+                await whys.OfAllAsync(tx, found.Rows),
+                await RunEvents.StartersAsync(
+                    tx,
+                    context.Project,
+                    [.. found.Rows.Where(r => r is { Session: null, TriggerKey: null }).Select(r => r.Id)]
+                )
+            )
+        );
+        return await writer.PageAsync<RunsPage, RunsModel>(
+            context,
+            new RunsModel(found, filters, counted, reasons, starters)
+        );
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Postern.Access;
 using Postern.Storage;
 
@@ -6,6 +7,9 @@ namespace Postern.Pages;
 /// <summary>The page of one run with its timeline, and its live updates.</summary>
 internal sealed class RunPages(PageWriter writer, PageFeeds feeds, RunFinder finder, RunModelReader reader) : IPages
 {
+    /// <summary>The query for the page of events behind a number.</summary>
+    public const string EventsFilter = "events";
+
     public void Map(PageDoors pages)
     {
         const string reads = "read:runs:{run}";
@@ -13,10 +17,22 @@ internal sealed class RunPages(PageWriter writer, PageFeeds feeds, RunFinder fin
         pages.Stream("/runs/{run}/live", reads, Follow).WithSummary("A run, as it goes on");
     }
 
-    private async Task<IResult> Show(PageContext context) =>
-        (await finder.FindAsync(context, "read")).Try(out var run, out var refusal)
-            ? await writer.PageAsync<RunPage, RunModel>(context, await reader.OfAsync(run, RunSight.Of(context)))
-            : refusal;
+    private async Task<IResult> Show(PageContext context)
+    {
+        if (!(await finder.FindAsync(context, "read")).Try(out var run, out var refusal))
+            return refusal;
+        if (!PageFilters.Read(context.Http, EventsFilter).Try(out var asked, out var wrong))
+            return wrong;
+        long? after = null;
+        if (asked.Text(EventsFilter) is { } text)
+        {
+            if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+                return PageFilters.Bad(EventsFilter + " is the number of an event");
+            after = number;
+        }
+        var model = await reader.OfAsync(run, RunSight.Of(context));
+        return await writer.PageAsync<RunPage, RunModel>(context, await reader.WithEventsAsync(model, after));
+    }
 
     private async Task<IResult> Follow(PageContext context)
     {

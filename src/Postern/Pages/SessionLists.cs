@@ -5,7 +5,7 @@ using Postern.Sessions;
 namespace Postern.Pages;
 
 /// <summary>The list of sessions, with its filters.</summary>
-internal sealed class SessionLists(PageWriter writer, SessionStore sessions) : IPages
+internal sealed class SessionLists(PageWriter writer, SessionStore sessions, SessionCounts counts) : IPages
 {
     private static readonly string[] Filters =
     [
@@ -32,7 +32,10 @@ internal sealed class SessionLists(PageWriter writer, SessionStore sessions) : I
         if (!FilterOf(context, filters).Try(out var filter, out var unfit))
             return unfit;
         var found = await sessions.ListAsync(context.Project, filter, filters.Size, context.Http.RequestAborted);
-        return await writer.PageAsync<SessionsPage, SessionsModel>(context, new SessionsModel(found, filters));
+        return await writer.PageAsync<SessionsPage, SessionsModel>(
+            context,
+            new SessionsModel(found, filters, await counts.OfAsync(context.Project, filter))
+        );
     }
 
     /// <summary>A person who may read only the tasks of some agents may list the sessions of these agents.</summary>

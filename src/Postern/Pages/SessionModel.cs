@@ -23,6 +23,9 @@ internal sealed record SessionModel
 
     public string Channel { get; init; } = "";
 
+    /// <summary>The names of the channels that hold records.</summary>
+    public IReadOnlyList<string> Channels { get; init; } = [];
+
     public IReadOnlyList<Record> Records { get; init; } = [];
 
     /// <summary>

@@ -17,10 +17,12 @@ internal sealed class SessionPages(
     private const int MessagesOfPage = 100;
     private const int RecordsOfPage = 100;
     private const int RunsOfPage = 50;
+    private const int MostChannels = 30;
     private const int RecordsBeside = 30;
 
     /// <summary>The query that shows the records beside the transcript.</summary>
     public const string BesideFilter = "beside";
+    private static readonly string[] Asked = ["tab", "at", "text", "channel", BesideFilter];
     private static readonly string[] Tabs = ["transcript", "records", "runs", "facts"];
 
     public void Map(PageDoors pages)
@@ -34,40 +36,34 @@ internal sealed class SessionPages(
     {
         if (!(await finder.FindAsync(context, "read")).Try(out var session, out var refusal))
             return refusal;
-        var query = context.Http.Request.Query;
-        var tab = query["tab"].ToString() is { Length: > 0 } asked ? asked : Tabs[0];
+        if (!PageFilters.Read(context.Http, Asked).Try(out var asked, out var unknown))
+            return unknown;
+        var tab = asked.Text("tab") ?? Tabs[0];
         if (!Tabs.Contains(tab, StringComparer.Ordinal))
             return PageFilters.Bad("tab is none of " + string.Join(", ", Tabs));
         var at = long.MaxValue;
-        if (query["at"].ToString() is { Length: > 0 } text && (!long.TryParse(text, out at) || at < 1))
+        if (asked.Text("at") is { } text && (!long.TryParse(text, out at) || at < 1))
             return PageFilters.Bad("at is a number from 1");
         var model = new SessionModel { Session = session, Tab = tab };
-        var read = query["text"].ToString().Trim() is { Length: > 0 } sought
-            ? await WithFoundAsync(context, model, sought, at)
-            : await WithTabAsync(context, model, at);
-        return read.Try(out var whole, out var wrong)
-            ? await writer.PageAsync<SessionPage, SessionModel>(context, whole)
-            : wrong;
+        var whole = asked.Text("text") is { } sought
+            ? model with
+            {
+                Found = await TranscriptSearch.FindAsync(context, transcript, session, sought, at),
+            }
+            : await WithTabAsync(context, model, asked, at);
+        return await writer.PageAsync<SessionPage, SessionModel>(context, whole);
     }
 
-    private async ValueTask<Checked<SessionModel>> WithFoundAsync(
+    private async ValueTask<SessionModel> WithTabAsync(
         PageContext context,
         SessionModel model,
-        string sought,
+        PageFilters asked,
         long at
     ) =>
-        sought.Length > PageFilters.MaxValue
-            ? PageFilters.Bad($"text has more than {PageFilters.MaxValue} characters")
-            : model with
-            {
-                Found = await TranscriptSearch.FindAsync(context, transcript, model.Session, sought, at),
-            };
-
-    private async ValueTask<Checked<SessionModel>> WithTabAsync(PageContext context, SessionModel model, long at) =>
         model.Tab switch
         {
-            "transcript" => await WithMessagesAsync(context, model, at),
-            "records" => await WithRecordsAsync(context, model, at),
+            "transcript" => await WithMessagesAsync(model, asked[BesideFilter], at),
+            "records" => await WithRecordsAsync(model, asked.Text("channel") ?? RecordStore.Out, at),
             "runs" when context.Caller.Allows("read", "runs") => model with
             {
                 Runs = await RunsOfAsync(context, model.Session),
@@ -75,18 +71,14 @@ internal sealed class SessionPages(
             _ => model,
         };
 
-    private async ValueTask<Checked<SessionModel>> WithRecordsAsync(PageContext context, SessionModel model, long at)
+    private async ValueTask<SessionModel> WithRecordsAsync(SessionModel model, string channel, long at)
     {
-        var channel = context.Http.Request.Query["channel"].ToString();
-        if (channel.Length == 0)
-            channel = RecordStore.Out;
-        if (channel.Length > 128)
-            return PageFilters.Bad("channel has at most 128 characters");
         var name = Conversation.NameOf(model.Session);
         var after = at == long.MaxValue ? Math.Max(-1, await LastOfAsync(name, channel) - RecordsOfPage) : at - 1;
         return model with
         {
             Channel = channel,
+            Channels = await records.ChannelsAsync(name, MostChannels),
             Records = await records.AfterAsync(name, channel, after, RecordsOfPage),
         };
     }
@@ -115,7 +107,7 @@ internal sealed class SessionPages(
             ? feed.Follow(context, Conversation.NameOf(session))
             : refusal;
 
-    private async Task<SessionModel> WithMessagesAsync(PageContext context, SessionModel model, long at)
+    private async Task<SessionModel> WithMessagesAsync(SessionModel model, string beside, long at)
     {
         var session = model.Session;
         // One more message is read, to know whether there are older ones.
@@ -126,7 +118,7 @@ internal sealed class SessionPages(
             Messages = [.. messages.Take(MessagesOfPage).Reverse()],
             HasOlder = messages.Count > MessagesOfPage,
         };
-        return IsBeside(session, context.Http.Request.Query[BesideFilter].ToString())
+        return IsBeside(session, beside)
             ? model with
             {
                 Beside = await BesideAsync(Conversation.NameOf(session)),

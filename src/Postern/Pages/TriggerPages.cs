@@ -15,6 +15,9 @@ internal sealed class TriggerPages(
     TriggerUrls urls
 ) : IPages
 {
+    /// <summary>The one value of the filter <c>opened</c>: triggers that anybody may call now.</summary>
+    public const string ByAnybody = "anybody";
+
     private const int MostRefused = 500;
     private const long Day = 24L * 3600 * 1_000_000;
 
@@ -26,13 +29,20 @@ internal sealed class TriggerPages(
 
     private async Task<IResult> List(PageContext context)
     {
-        if (!PageFilters.Read(context.Http).Try(out var filters, out var wrong))
+        if (!PageFilters.Read(context.Http, "opened").Try(out var filters, out var wrong))
             return wrong;
-        var rows = await triggers.ListAsync(context.Project, filters.After?.Id ?? "", filters.Size + 1);
+        if (filters["opened"] is not ("" or ByAnybody))
+            return PageFilters.Bad($"opened is {ByAnybody}, or left out");
+        var rows = await triggers.ListAsync(
+            context.Project,
+            filters.After?.Id ?? "",
+            filters.Size + 1,
+            onlyOpen: filters["opened"] == ByAnybody
+        );
         var next = rows.Count > filters.Size ? new Cursor(0, rows[filters.Size - 1].Uid).ToString() : null;
         return await writer.PageAsync<TriggersPage, TriggersModel>(
             context,
-            new TriggersModel([.. rows.Take(filters.Size)], next)
+            new TriggersModel([.. rows.Take(filters.Size)], next, filters)
         );
     }
 

@@ -8,6 +8,9 @@ namespace Postern.Runs;
 /// <summary>Writes the outcomes of a run's deliveries into its timeline.</summary>
 internal static class DeliveryTrace
 {
+    /// <summary>The code of an event that says that a try, or the delivery, failed.</summary>
+    public const string Failed = "delivery_failed";
+
     public static ValueTask AddAsync(Tx tx, Delivery delivery, string type, bool accepted, string? words) =>
         RunEvents.AddAsync(
             tx,
@@ -21,7 +24,7 @@ internal static class DeliveryTrace
                 Attempt = AttemptOf(delivery),
                 By = Actor.Server,
                 Accepted = accepted,
-                Code = accepted ? null : "delivery_failed",
+                Code = accepted ? null : Failed,
                 Detail = JsonSerializer.Serialize(
                     words is null
                         ? new

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Postern.Http;
 using Postern.Storage;
 
@@ -39,6 +40,27 @@ internal sealed class RunEvents(Database database)
             e.Detail,
             e.Digest
         );
+    }
+
+    /// <summary>Who started some runs, by their ids.</summary>
+    public static async ValueTask<Dictionary<string, Actor>> StartersAsync(
+        Tx tx,
+        string project,
+        IReadOnlyList<string> runs
+    )
+    {
+        if (runs.Count == 0)
+            return [];
+        var found = await tx.ListAsync(
+            $"""
+            SELECT run, credential, actor FROM run_event
+            WHERE project = $1 AND {tx.IsAnyOf("run", "$2")} AND seq = 1
+            """,
+            r => (Run: r.GetString(0), By: new Actor(r.GetString(1), r.GetString(2))),
+            project,
+            JsonSerializer.Serialize(runs)
+        );
+        return found.ToDictionary(f => f.Run, f => f.By, StringComparer.Ordinal);
     }
 
     /// <summary>Returns the ids of the runs that an actor started, newest first.</summary>
@@ -125,6 +147,38 @@ internal sealed class RunEvents(Database database)
             after,
             limit
         );
+
+    /// <summary>How many there are between two numbers, up to a number.</summary>
+    public static ValueTask<long> CountAsync(Tx tx, string project, string run, long from, long to, int most) =>
+        tx.FirstAsync(
+            """
+            SELECT COUNT(*) FROM (
+              SELECT 1 FROM run_event WHERE project = $1 AND run = $2 AND seq > $3 AND seq < $4 LIMIT $5) AS counted
+            """,
+            r => r.GetInt64(0),
+            project,
+            run,
+            from,
+            to,
+            (long)most
+        );
+
+    /// <summary>The newest, oldest first.</summary>
+    public static async ValueTask<List<RunEvent>> NewestAsync(Tx tx, string project, string run, int limit)
+    {
+        var found = await tx.ListAsync(
+            $"""
+            SELECT {Row<RunEvent>.Columns} FROM run_event
+            WHERE project = $1 AND run = $2 ORDER BY seq DESC LIMIT $3
+            """,
+            Row<RunEvent>.Read,
+            project,
+            run,
+            limit
+        );
+        found.Reverse();
+        return found;
+    }
 
     public static ValueTask<List<RunAttempt>> AttemptsAsync(Tx tx, string project, string run) =>
         tx.ListAsync(

@@ -155,6 +155,33 @@ internal sealed class RecordStore(Database database)
             )
         );
 
+    /// <summary>The names of the channels that hold records, in their order.</summary>
+    public async ValueTask<List<string>> ChannelsAsync(SessionRef name, int limit)
+    {
+        var found = new List<string>();
+        while (found.Count < limit)
+        {
+            // From one name to the next: what it costs is the number of channels, however many records they hold.
+            var next = await database.ReadAsync(tx =>
+                tx.FirstAsync(
+                    """
+                    SELECT channel FROM record
+                    WHERE project = $1 AND session = $2 AND channel > $3
+                    ORDER BY channel LIMIT 1
+                    """,
+                    r => r.GetString(0),
+                    name.Project,
+                    name.Id,
+                    found.LastOrDefault() ?? ""
+                )
+            );
+            if (next is null)
+                break;
+            found.Add(next);
+        }
+        return found;
+    }
+
     /// <summary>
     /// Returns the position in <c>out</c> of a person's command-line client when it last wrote to <c>in</c>.
     /// </summary>

@@ -22,6 +22,7 @@ internal static class SessionsFeature
         services
             .AddSingleton<SessionEvents>()
             .AddSingleton<SessionStore>()
+            .AddSingleton<SessionCounts>()
             .AddSingleton<SessionMatches>()
             .AddSingleton<RecordStore>()
             .AddSingleton<Transcript>()

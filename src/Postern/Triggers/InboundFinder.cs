@@ -50,6 +50,29 @@ internal sealed class InboundFinder(Database database)
         return found;
     }
 
+    /// <summary>Captured requests whose ids begin so, with the names of their triggers.</summary>
+    public ValueTask<List<(TriggerName Trigger, string Capture)>> CapturesBeginningAsync(
+        string project,
+        string text,
+        int limit
+    ) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                """
+                SELECT t.kind, t.owner, t.id, c.id
+                FROM capture c
+                JOIN agent_trigger t ON t.project = c.project AND t.uid = c.trigger_uid
+                WHERE c.project = $1 AND c.id >= $2 AND c.id < $3
+                ORDER BY c.id LIMIT $4
+                """,
+                r => (NameOf(r), r.GetString(3)),
+                project,
+                text,
+                text + "~",
+                (long)limit
+            )
+        );
+
     /// <summary>Returns the captured requests of a delivery, by the provider's name of it.</summary>
     public async ValueTask<List<string>> OfDeliveryAsync(string project, string name)
     {

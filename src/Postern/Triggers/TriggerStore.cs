@@ -39,12 +39,15 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
             uid
         );
 
-    public ValueTask<List<Trigger>> ListAsync(string project, string after, int limit) =>
+    /// <param name="onlyOpen">Only those that anybody may call now.</param>
+    public ValueTask<List<Trigger>> ListAsync(string project, string after, int limit, bool onlyOpen = false) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
                 $"""
                 SELECT {Row<Trigger>.Columns} FROM agent_trigger
-                WHERE project = $1 AND uid > $2 ORDER BY uid LIMIT $3
+                WHERE project = $1 AND uid > $2
+                  {(onlyOpen ? "AND mode = 'webhook' AND active = 1 AND auth_scheme IS NULL" : "")}
+                ORDER BY uid LIMIT $3
                 """,
                 Row<Trigger>.Read,
                 project,

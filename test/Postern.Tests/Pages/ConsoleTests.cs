@@ -145,6 +145,35 @@ public sealed partial class ConsoleTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_form_that_is_sent_after_the_session_has_ended_leads_to_the_sign_in_and_back_to_its_page()
+    {
+        foreach (
+            var (path, next) in ((string, string)[])
+                [
+                    ("/runs/run_1/cancel", "/console/runs/run_1"),
+                    ("/approvals/apr_1/decide", "/console/approvals/apr_1"),
+                    ("/tokens/name", "/console/keys"),
+                    ("/settings/sessions/csn_1/end", "/console/settings"),
+                    ("/sign-out", "/console"),
+                ]
+        )
+        {
+            var sent = await SendAsync(
+                HttpMethod.Post,
+                "/console" + path,
+                "reason=late",
+                ("Sec-Fetch-Mode", "navigate")
+            );
+            Assert.Equal(
+                (path, 303, "/console/sign-in?next=" + Uri.EscapeDataString(next)),
+                (path, sent.Status, sent.Header("Location"))
+            );
+        }
+        var script = await SendAsync(HttpMethod.Post, "/console/sign-out", "", ("Sec-Fetch-Mode", "cors"));
+        Assert.Equal(401, script.Status);
+    }
+
+    [Fact]
     public async Task Signing_out_ends_the_session()
     {
         var cookie = await CookieAsync("read:runs");

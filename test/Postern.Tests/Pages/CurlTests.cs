@@ -48,7 +48,11 @@ public sealed partial class CurlTests(CurlTests.World world) : IClassFixture<Cur
         var page = await server.SendAsync(HttpMethod.Get, request.Path, null, null, cookie.Headers);
         Assert.True(page.Status == 200, $"{request.Path}: {page.Status}");
         Assert.DoesNotContain(server.RootKey, page.Text, StringComparison.Ordinal);
-        foreach (Match offered in Offered().Matches(page.Text))
+        var commands = Offered()
+            .Matches(page.Text)
+            .SelectMany(box => Command().Matches(box.Groups["box"].Value))
+            .ToList();
+        foreach (var (offered, number) in commands.Select((m, i) => (m, i)))
         {
             var command = WebUtility.HtmlDecode(offered.Groups["command"].Value);
             // What is kept redacted, a run of one's own, and a relay's code are for whoever runs it to know.
@@ -59,8 +63,10 @@ public sealed partial class CurlTests(CurlTests.World world) : IClassFixture<Cur
             )
                 continue;
             var (code, said) = await RunAsync(Strict + command, server.Url, world.Time.Admin);
-            Assert.True(code == 0, $"{request.Path}: {command}\n{code} {said}");
-            if (said.Length > 0)
+            // Of the buttons of a page one may be in the way of the next: what was paused is not started.
+            var isInTheWay = number > 0 && said.Contains("error: 409", StringComparison.Ordinal);
+            Assert.True(code == 0 || isInTheWay, $"{request.Path}: {command}\n{code} {said}");
+            if (said.Length > 0 && !isInTheWay)
                 Assert.NotEqual(JsonValueKind.Undefined, JsonSerializer.Deserialize<JsonElement>(said).ValueKind);
         }
     }
@@ -110,9 +116,16 @@ public sealed partial class CurlTests(CurlTests.World world) : IClassFixture<Cur
     }
 
     [GeneratedRegex(
-        "<details class=\"curl\">.*?<pre tabindex=\"0\">(?<command>.*?)</pre>",
+        "<details class=\"curl\">(?<box>.*?)</details>",
         RegexOptions.Singleline | RegexOptions.ExplicitCapture,
         1000
     )]
     private static partial Regex Offered();
+
+    [GeneratedRegex(
+        "<pre tabindex=\"0\">(?<command>.*?)</pre>",
+        RegexOptions.Singleline | RegexOptions.ExplicitCapture,
+        1000
+    )]
+    private static partial Regex Command();
 }

@@ -36,6 +36,12 @@ public sealed class DeliveryPageTests : IAsyncLifetime
         Assert.Contains(_dead, list, StringComparison.Ordinal);
         var page = await _server.ConsoleAsync(cookie, HttpMethod.Get, Path);
         Assert.Contains("&lt;b&gt;nobody&lt;/b&gt; is here", page.Text, StringComparison.Ordinal);
+        // The headers as they were sent, and the signature redacted.
+        var sentHeaders = _receiver.Taken.First().Headers;
+        foreach (var name in (string[])["webhook-id", "webhook-timestamp", "webhook-attempt", "User-Agent"])
+            Assert.Contains($"<td class=\"long \">{sentHeaders[name]}</td>", page.Text, StringComparison.Ordinal);
+        Assert.Contains("[REDACTED]", page.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain(sentHeaders["webhook-signature"].ToString(), page.Text, StringComparison.Ordinal);
         // A body is for those who may read runs.
         Assert.Contains("Its body is for those who may read runs.", page.Text, StringComparison.Ordinal);
 

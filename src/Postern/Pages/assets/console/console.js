@@ -20,3 +20,20 @@ document.addEventListener('click', async (event) => {
   button.dataset.copied = '';
   setTimeout(() => delete button.dataset.copied, 1500);
 });
+
+// A time is copied as its instant, however it is told here.
+document.addEventListener('copy', (event) => {
+  const picked = getSelection();
+  let text = String(picked);
+  let from = 0;
+  for (const time of document.querySelectorAll('time[datetime]')) {
+    if (!picked.containsNode(time, true)) continue;
+    const at = text.indexOf(time.textContent, from);
+    if (at < 0) continue;
+    text = text.slice(0, at) + time.dateTime + text.slice(at + time.textContent.length);
+    from = at + time.dateTime.length;
+  }
+  if (from === 0) return;
+  event.clipboardData.setData('text/plain', text);
+  event.preventDefault();
+});

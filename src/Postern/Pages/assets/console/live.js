@@ -7,7 +7,7 @@ const page = document.querySelector('[data-live]');
 const state = document.getElementById('stream');
 const typing = document.getElementById('typing');
 const waiting = new Map();
-const mostElements = 400;
+export const mostElements = 400;
 // Parts of a page that are loaded again whenever something has happened.
 const isRead = document.querySelector('[data-fresh]') !== null;
 let source = null;
@@ -33,13 +33,17 @@ function say(word, why = '') {
   state.textContent = why ? `${word}: ${reasons[why] ?? why.replaceAll('_', ' ')}` : word;
 }
 
-function scroller() {
+export function scroller() {
   const main = document.getElementById('main');
   return getComputedStyle(main).overflowY === 'auto' ? main : document.scrollingElement;
 }
 
-// A person who reads further up is not moved.
+// Of a transcript: a person who reads further up is not moved.
 function keepingTheEnd(change) {
+  if (!typing) {
+    change();
+    return;
+  }
   const box = scroller();
   const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 120;
   change();
@@ -48,12 +52,13 @@ function keepingTheEnd(change) {
 
 // The content is the same for everybody, so its times are rewritten as this person wants them.
 const { zone, times } = document.body.dataset;
-function tell(element) {
+export function tell(element) {
   if (!zone || (zone === 'UTC' && !times)) return;
   for (const time of element.querySelectorAll('time[datetime]')) {
     const words = new Date(time.dateTime).toLocaleString('sv', { timeZone: zone, timeZoneName: 'longOffset' });
     time.title = words;
-    if (times) time.textContent = words;
+    if ('clock' in time.dataset) time.textContent = words.slice(11, 19);
+    else if (times) time.textContent = words;
   }
 }
 
@@ -67,8 +72,13 @@ function put(element) {
     old.replaceWith(element);
   } else {
     const into = document.getElementById(element.dataset.into);
-    into?.append(element);
-    while (into && into.children.length > mostElements) into.firstElementChild.remove();
+    // Where the end was dropped, it comes with what is in between when one scrolls there.
+    if (!into || 'cut' in into.dataset) return;
+    into.append(element);
+    while (into.children.length > mostElements) {
+      into.firstElementChild.remove();
+      showMore('older');
+    }
   }
 }
 
@@ -79,6 +89,15 @@ document.addEventListener('focusout', () => setTimeout(() => {
     put(element);
   }
 }));
+
+/** There is more of a transcript on one side than the page holds. */
+export function showMore(side, is = true) {
+  const more = document.querySelector(`[data-more=${side}]`);
+  if (more) more.hidden = !is;
+}
+
+/** The number of the last event: of a transcript, of its newest message. */
+export const newest = () => Number(last);
 
 function take(html) {
   const template = document.createElement('template');
@@ -119,6 +138,12 @@ function open() {
     typing.lastElementChild.append(JSON.parse(event.data));
     if (isRead) lookSoon();
   }));
+  source.addEventListener('storage', (event) => {
+    const { away } = JSON.parse(event.data);
+    if (away) say('waiting', `the database is away since ${away.slice(11, 19)} UTC`);
+    else say('live');
+    if (!away && isRead) lookSoon();
+  });
   source.addEventListener('changed', (event) => {
     last = event.lastEventId || last;
     lookSoon();
@@ -147,12 +172,14 @@ function lookSoon() {
   if (looking) return;
   looking = setTimeout(async () => {
     lookedAt = Date.now();
-    await look().catch(() => {});
+    // What could not be read is asked for again.
+    const isRefused = await look().then(() => false, (fault) => !/^[234]/.test(fault.message));
     looking = 0;
+    if (isRefused) setTimeout(lookSoon, 5000);
   }, Math.max(300, lookedAt + between - Date.now()));
 }
 
-async function read(url) {
+export async function read(url) {
   const answer = await fetch(url, { headers: { Accept: 'text/html' } });
   if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
   const template = document.createElement('template');
@@ -219,6 +246,11 @@ document.addEventListener('visibilitychange', () => {
 addEventListener('focus', open);
 addEventListener('pagehide', () => close(''));
 if (page) {
-  keepingTheEnd(() => {});
+  // A transcript begins where it goes on, unless the address, or going back, names another place.
+  const isBack = performance.getEntriesByType('navigation')[0]?.type !== 'navigate';
+  if (typing && !location.hash && !isBack && !new URLSearchParams(location.search).has('at')) {
+    const box = scroller();
+    box.scrollTop = box.scrollHeight;
+  }
   open();
 }
