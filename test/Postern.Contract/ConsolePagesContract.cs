@@ -175,9 +175,11 @@ public sealed class ConsolePagesContract
         var id = (await server.GetAsync("/api/v1/sessions/hello")).String("id");
         var page = await PageAsync(server, cookie, $"/sessions/{id}?tab=records");
         Assert.Contains("tab=records&amp;channel=in\"", page.Text, StringComparison.Ordinal);
+        // What the form holds as it stands is a page.
+        Assert.Equal(200, (await PageAsync(server, cookie, $"/sessions/{id}?tab=records&channel=in&at=0")).Status);
         foreach (
             var bad in (string[])
-                ["channel=a%00b", "channel=in&channel=out", "colour=red", "at=0", "text=%00", "text=%FF", "at=1&at=2"]
+                ["channel=a%00b", "channel=in&channel=out", "colour=red", "at=-1", "text=%00", "text=%FF", "at=1&at=2"]
         )
             Assert.Equal(
                 (bad, 400),

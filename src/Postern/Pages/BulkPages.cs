@@ -65,8 +65,9 @@ internal sealed class BulkPages(PageWriter writer, FormWrites writes, BulkJobs j
             form,
             async tx =>
             {
-                await BulkStore.StopAsync(tx, job.Project, job.Id, why);
-                return context.Of("/bulk", job.Id);
+                return await BulkStore.StopAsync(tx, job.Project, job.Id, why) == 1
+                    ? context.Of("/bulk", job.Id)
+                    : new Refusal(409, "The job has ended before. Nothing was changed.", "job_ended");
             }
         );
     }

@@ -19,9 +19,14 @@ internal static class KeyForm
             ? row
             : null;
 
-    /// <summary>The same, unless the key was revoked.</summary>
-    public static async ValueTask<KeyRow?> FindLiveAsync(KeyStore store, PageContext context) =>
-        await FindAsync(store, context) is { RevokedAt: null } row ? row : null;
+    /// <summary>The same; a refusal when there is none, or when it was revoked.</summary>
+    public static async ValueTask<Checked<KeyRow>> FindLiveAsync(KeyStore store, PageContext context) =>
+        await FindAsync(store, context) switch
+        {
+            null => PageRefusals.NotFound,
+            { RevokedAt: null } row => row,
+            _ => new Refusal(409, "The key was revoked before. Nothing was changed.", "key_revoked"),
+        };
 
     /// <summary>Reads scopes as a person writes them: separated by blanks, commas or line ends.</summary>
     public static Checked<string[]> ReadScopes(string text)

@@ -66,8 +66,8 @@ internal sealed class KeyForms(PageWriter writer, FormWrites writes, KeyAdmin ad
 
     private async Task<IResult> Change(PageContext context, ConsoleForm form)
     {
-        if (await KeyForm.FindLiveAsync(store, context) is not { } key)
-            return PageRefusals.NotFound;
+        if (!(await KeyForm.FindLiveAsync(store, context)).Try(out var key, out var none))
+            return none;
         if (key.Kind == "root")
             return new Refusal(
                 409,
@@ -106,14 +106,14 @@ internal sealed class KeyForms(PageWriter writer, FormWrites writes, KeyAdmin ad
         );
 
     private async Task<IResult> AskToRotate(PageContext context) =>
-        await KeyForm.FindLiveAsync(store, context) is { } key
+        (await KeyForm.FindLiveAsync(store, context)).Try(out var key, out var none)
             ? await writer.PageAsync<RotatePage, KeyRow>(context, key)
-            : PageRefusals.NotFound;
+            : none;
 
     private async Task<IResult> Rotate(PageContext context, ConsoleForm form)
     {
-        if (await KeyForm.FindLiveAsync(store, context) is not { } key)
-            return PageRefusals.NotFound;
+        if (!(await KeyForm.FindLiveAsync(store, context)).Try(out var key, out var none))
+            return none;
         if (
             !long.TryParse(form["overlap"], NumberStyles.None, CultureInfo.InvariantCulture, out var overlap)
             || overlap > MostOverlap
@@ -145,8 +145,8 @@ internal sealed class KeyForms(PageWriter writer, FormWrites writes, KeyAdmin ad
 
     private async Task<IResult> AskToRevoke(PageContext context)
     {
-        if (await KeyForm.FindLiveAsync(store, context) is not { } key)
-            return PageRefusals.NotFound;
+        if (!(await KeyForm.FindLiveAsync(store, context)).Try(out var key, out var none))
+            return none;
         if (key.Kind == "root")
             return Root;
         var path = context.Of("/keys", key.Id);
@@ -169,8 +169,8 @@ internal sealed class KeyForms(PageWriter writer, FormWrites writes, KeyAdmin ad
 
     private async Task<IResult> Revoke(PageContext context, ConsoleForm form)
     {
-        if (await KeyForm.FindLiveAsync(store, context) is not { } key)
-            return PageRefusals.NotFound;
+        if (!(await KeyForm.FindLiveAsync(store, context)).Try(out var key, out var none))
+            return none;
         if (key.Kind == "root")
             return Root;
         var caller = context.Caller;

@@ -26,6 +26,7 @@ internal sealed class Paths(ServerAddress address)
     {
         var isOurs =
             next is { Length: <= 2000 }
+            && !Climbs(next)
             && (next == ConsoleFamily.Prefix || next.StartsWith(ConsoleFamily.Prefix + "/", StringComparison.Ordinal))
             && !next.Contains('\\', StringComparison.Ordinal)
             && !next.Contains("//", StringComparison.Ordinal)
@@ -35,4 +36,8 @@ internal sealed class Paths(ServerAddress address)
             && !next.StartsWith(ConsoleFamily.Prefix + "/oidc/", StringComparison.Ordinal);
         return Public(isOurs ? next! : ConsoleFamily.Prefix);
     }
+
+    /// <summary>A browser takes an escaped dot for a dot: to it <c>/console/%2e%2e/x</c> is <c>/x</c>.</summary>
+    private static bool Climbs(string next) =>
+        next.Split('?')[0].Split('/').Any(segment => Uri.UnescapeDataString(segment) is "." or "..");
 }

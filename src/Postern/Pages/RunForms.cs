@@ -43,7 +43,15 @@ internal sealed class RunForms(PageWriter writer, FormWrites writes, RunFinder f
     }
 
     private Task<IResult> Cancel(PageContext context, ConsoleForm form) =>
-        ActAsync(context, form, (tx, run) => actions.CancelAsync(tx, run, form.Text("reason"), context.Actor));
+        ActAsync(
+            context,
+            form,
+            (tx, run) =>
+                run.IsEnded ? new(Ended(run)) : actions.CancelAsync(tx, run, form.Text("reason"), context.Actor)
+        );
+
+    private static Checked<Run> Ended(Run run) =>
+        new Refusal(409, $"The run has ended before: it is {run.Status}. Nothing was changed.", "run_ended");
 
     private Task<IResult> Retry(PageContext context, ConsoleForm form) =>
         ActAsync(

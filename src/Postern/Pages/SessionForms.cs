@@ -155,8 +155,9 @@ internal sealed class SessionForms(
             {
                 if (await SessionStore.LockAsync(tx, session.Project, session.Id) is not { } row)
                     return PageRefusals.NotFound;
-                await conversation.CloseAsync(tx, row, form.Text("reason"), null);
-                return context.Of("/sessions", session.Id);
+                return await conversation.CloseAsync(tx, row, form.Text("reason"), null)
+                    ? context.Of("/sessions", session.Id)
+                    : new Refusal(409, "The session was closed before. Nothing was changed.", "session_closed");
             }
         );
     }

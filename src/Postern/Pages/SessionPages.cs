@@ -42,8 +42,10 @@ internal sealed class SessionPages(
         if (!Tabs.Contains(tab, StringComparer.Ordinal))
             return PageFilters.Bad("tab is none of " + string.Join(", ", Tabs));
         var at = long.MaxValue;
-        if (asked.Text("at") is { } text && (!long.TryParse(text, out at) || at < 1))
-            return PageFilters.Bad("at is a number from 1");
+        // Messages are numbered from 1, records from 0.
+        var least = tab == "records" ? 0 : 1;
+        if (asked.Text("at") is { } text && (!long.TryParse(text, out at) || at < least))
+            return PageFilters.Bad($"at is a number from {least}");
         var model = new SessionModel { Session = session, Tab = tab };
         var whole = asked.Text("text") is { } sought
             ? model with

@@ -76,6 +76,8 @@ public sealed partial class ConsoleTests : IAsyncLifetime
     [InlineData("//evil.example")]
     [InlineData("https://evil.example/console")]
     [InlineData("/console/../api")]
+    [InlineData("/console/%2e%2e/api")]
+    [InlineData("/console/runs/.%2E/%2e./api")]
     [InlineData("/console\\evil")]
     [InlineData("/consoleevil")]
     [InlineData("/console/runs\r\nSet-Cookie: a=b")]
@@ -270,9 +272,13 @@ public sealed partial class ConsoleTests : IAsyncLifetime
         }
         var ended = await _server.GetAsync("/api/v1/runs/" + run);
         Assert.Equal(("cancelled", "Not needed."), (ended.String("phase"), ended.String("reason")));
-        var paused = await PostAsync(cookie, $"/console/runs/{run}/pause", cookie.Form());
-        Assert.Equal(409, paused.Status);
-        Assert.Contains("cancelled", paused.Text, StringComparison.Ordinal);
+        // What has moved on says what it is now.
+        foreach (var late in (string[])["pause", "cancel"])
+        {
+            var refused = await PostAsync(cookie, $"/console/runs/{run}/{late}", cookie.Form());
+            Assert.Equal((late, 409), (late, refused.Status));
+            Assert.Contains("cancelled", refused.Text, StringComparison.Ordinal);
+        }
         await WaitFor.TrueAsync(async () =>
             (await _server.GetAsync("/api/v1/audit?limit=200"))
                 .Json.GetProperty("data")

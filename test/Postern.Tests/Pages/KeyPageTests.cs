@@ -103,8 +103,8 @@ public sealed partial class KeyPageTests : IAsyncLifetime
         Assert.Equal((303, "/console/keys/" + row.Id), (done.Status, done.Header("Location")));
         Assert.Equal(401, (await OpenAsync("/runs", theirs)).Status);
         Assert.Contains("key revoked", TextOf(await OpenAsync("/keys/" + row.Id)), StringComparison.Ordinal);
-        Assert.Equal(404, (await OpenAsync($"/keys/{row.Id}/revoke")).Status);
-        Assert.Equal(404, (await SendAsync($"/keys/{row.Id}/revoke", "")).Status);
+        Assert.Equal(409, (await OpenAsync($"/keys/{row.Id}/revoke")).Status);
+        Assert.Equal(409, (await SendAsync($"/keys/{row.Id}/revoke", "")).Status);
         // The root key is rotated, not revoked.
         var root = ApiKey.TryParse(_server.RootKey)!.Value.Id;
         Assert.Equal(
