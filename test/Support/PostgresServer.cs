@@ -209,8 +209,17 @@ public sealed class PostgresServer : IDisposable
         }
     }
 
-    /// <summary>Ends one of a test's own; the shared one ends with the process.</summary>
+    /// <summary>Ends one of a test's own.</summary>
     public void Dispose() => Stop();
+
+    /// <summary>
+    /// Ends the shared one, if any test has asked for it. In a process that is cut short it ends with the process.
+    /// </summary>
+    public static void EndShared()
+    {
+        if (Shared.IsValueCreated)
+            Shared.Value.Stop();
+    }
 
     private void Stop()
     {
