@@ -23,6 +23,13 @@ internal static partial class AccessLog
     )]
     public static partial void WatchFailed(ILogger log, Exception fault);
 
+    [LoggerMessage(
+        EventId = 106,
+        Level = LogLevel.Warning,
+        Message = "The run {Run}, whose token holds something open, could not be read; it is tried again each second"
+    )]
+    public static partial void RunUnread(ILogger log, string run, Exception fault);
+
     [LoggerMessage(EventId = 105, Level = LogLevel.Critical, Message = "This node ends: {Reason}")]
     public static partial void SchemaTooNew(ILogger log, string reason);
 
@@ -32,6 +39,9 @@ internal static partial class AccessLog
         Message = "Audit rows of refusals could not be written, and wait: {Reason}"
     )]
     public static partial void AuditWaits(ILogger log, string reason);
+
+    [LoggerMessage(EventId = 107, Level = LogLevel.Error, Message = "The audit row {Id} cannot be written and is lost")]
+    public static partial void AuditLost(ILogger log, string id, Exception fault);
 
     [LoggerMessage(EventId = 102, Level = LogLevel.Error, Message = "{Method} {Route} failed")]
     public static partial void RouteFailed(ILogger log, string method, string route, Exception fault);

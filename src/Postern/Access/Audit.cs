@@ -240,12 +240,12 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         {
             while (_counts.Take(database.Now, all) is { Count: > 0 } batch)
             {
-                await database.WriteAsync(tx => WriteAsync(tx, batch), CancellationToken.None);
+                await WriteAllAsync(batch);
                 _counts.Written(batch);
             }
             return true;
         }
-        catch (Exception fault) when (fault is not OutOfMemoryException)
+        catch (Exception fault)
         {
             AccessLog.AuditWaits(log, fault.Message);
             return false;
@@ -253,6 +253,23 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         finally
         {
             _writing.Release();
+        }
+    }
+
+    /// <summary>One that cannot be written keeps no other waiting: it is left out, and the log says so.</summary>
+    private async Task WriteAllAsync(List<(CountedRefusal Refusal, long Times)> batch)
+    {
+        try
+        {
+            await database.WriteAsync(tx => WriteAsync(tx, batch), CancellationToken.None);
+        }
+        catch (Exception fault) when (fault is not StorageUnavailableException)
+        {
+            if (batch.Count == 1)
+                AccessLog.AuditLost(log, batch[0].Refusal.Id, fault);
+            else
+                foreach (var one in batch)
+                    await WriteAllAsync([one]);
         }
     }
 

@@ -118,15 +118,18 @@ internal sealed class RunWatch : IDisposable
     /// </summary>
     private async Task ReadForFollowersAsync()
     {
-        while (Volatile.Read(ref _followers) > 0)
+        for (var tries = 0; Volatile.Read(ref _followers) > 0; tries++)
         {
             try
             {
                 await EnsureFreshAsync();
                 return;
             }
-            catch (StorageUnavailableException)
+            catch (Exception fault)
             {
+                // Whatever it was: what is open must not outlive its run because of it.
+                if (tries == 0)
+                    AccessLog.RunUnread(_database.Changes.Log, _run, fault);
                 await Task.Delay(Rest, _clock);
             }
         }

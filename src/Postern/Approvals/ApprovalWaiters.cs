@@ -84,7 +84,7 @@ internal sealed class ApprovalWaiters(
         {
             // The last caller has left.
         }
-        catch (Exception fault) when (fault is not OutOfMemoryException)
+        catch (Exception fault)
         {
             waiting.Answer.TrySetException(fault);
         }

@@ -36,6 +36,7 @@ internal sealed record Attempt(
                 SendCategory.Timeout => "did not answer in time",
                 SendCategory.Dns => "its name cannot be resolved",
                 SendCategory.AddressRefused => Response ?? "its address is refused",
+                SendCategory.Failed => "could not be made or stored by the server; its log says why",
                 SendCategory.Tls => "its certificate or TLS is not accepted",
                 _ => "cannot be reached",
             };

@@ -21,6 +21,7 @@ internal sealed record DeadSum(string Endpoint, string Answer, long Count, long 
             SendCategory.Tls => "TLS not accepted",
             SendCategory.Connection => "not reached",
             SendCategory.AddressRefused => "address refused",
+            SendCategory.Failed => "not made or stored here",
             _ when long.TryParse(Answer, out _) => "answered " + Answer,
             _ => Answer.Replace('_', ' '),
         };

@@ -216,9 +216,10 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
             Finish(delivery, lane, null);
             return;
         }
-        catch (Exception fault) when (fault is not OutOfMemoryException)
+        catch (Exception fault)
         {
             DeliveryLog.Failed(Log, delivery.Id, fault);
+            await SetAsideAsync(delivery, fault);
             Finish(delivery, lane, null);
         }
         if (back.Count > 0)
@@ -299,10 +300,30 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
         {
             await _store.ReleaseAsync(deliveries, dueAt);
         }
-        catch (StorageUnavailableException fault)
+        catch (Exception fault)
         {
             // Their leases run out.
             DeliveryLog.Waits(Log, fault.Message);
+        }
+    }
+
+    /// <summary>
+    /// One that cannot be made or recorded is a try that failed, with its reason: it comes again later and later, and
+    /// ends like one that nobody takes. A database that is away is no fault of the delivery.
+    /// </summary>
+    private async Task SetAsideAsync(Delivery delivery, Exception fault)
+    {
+        if (fault is StorageUnavailableException)
+            return;
+        try
+        {
+            var attempt = new Attempt(Database.Now, 0, null, SendCategory.Failed, null);
+            await _recorder.RecordAsync(delivery, attempt, DeliverySchedule.Schedule.Length + 1);
+        }
+        catch (Exception again)
+        {
+            // Its lease runs out, and its time too.
+            DeliveryLog.Waits(Log, again.Message);
         }
     }
 }

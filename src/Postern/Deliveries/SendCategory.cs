@@ -10,5 +10,7 @@ internal static class SendCategory
     public const string Dns = "dns";
     public const string Tls = "tls";
     public const string AddressRefused = "address_refused";
-    public const string NotSent = "not_sent";
+
+    /// <summary>The server itself could not make the request, or keep what came of it.</summary>
+    public const string Failed = "failed";
 }

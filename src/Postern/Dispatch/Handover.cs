@@ -25,7 +25,7 @@ internal sealed class Handover(
     {
         if (await agents.FindAsync(claimed.Project, claimed.Agent) is not { } agent)
         {
-            await EndAsync(claimed, $"The agent {claimed.Agent} is not registered.");
+            await EndAsync(claimed, "unknown_agent", $"The agent {claimed.Agent} is not registered.");
             return;
         }
         if (claimed.Session is null)
@@ -35,6 +35,14 @@ internal sealed class Handover(
         else if (await OpenTurnAsync(claimed, agent) is { } turn && agent.Kind == Agent.Echo)
             await echo.TakeTurnAsync(turn.Run, turn.Session, stop);
     }
+
+    /// <summary>It could not be given to its agent, however often that was tried: the run ends with that.</summary>
+    public Task GiveUpAsync(Run claimed) =>
+        EndAsync(
+            claimed,
+            "dispatch_failed",
+            $"The server could not give the run to {claimed.Agent}; its log says why."
+        );
 
     private Task<(Session Session, Run Run)?> OpenTurnAsync(Run claimed, Agent agent)
     {
@@ -123,21 +131,14 @@ internal sealed class Handover(
         );
     }
 
-    private Task<int> EndAsync(Run claimed, string why) =>
+    private Task<int> EndAsync(Run claimed, string code, string why) =>
         database.WriteAsync(
             async tx =>
             {
                 if (await HeldRun.LockAsync(tx, claimed.Project, claimed.Id) is not { } run)
                     return 0;
                 return
-                    await machine.EndAsync(
-                        tx,
-                        run.Project,
-                        run.Id,
-                        Phase.Failed,
-                        why,
-                        failure: new Failure("unknown_agent", why)
-                    )
+                    await machine.EndAsync(tx, run.Project, run.Id, Phase.Failed, why, failure: new Failure(code, why))
                         is null
                     ? 0
                     : 1;

@@ -1,4 +1,4 @@
-using Postern.Agents;
+using System.Collections.Concurrent;
 using Postern.Deliveries;
 using Postern.Runs;
 using Postern.Sessions;
@@ -27,6 +27,11 @@ internal sealed class RunDispatcher(
     private static readonly TimeSpan WakeEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan GivesBackWithin = TimeSpan.FromSeconds(2);
 
+    private const int MaxFailures = 5;
+
+    /// <summary>Runs whose failures are remembered; beyond that all are forgotten, and counted anew.</summary>
+    private const int MaxRemembered = 10_000;
+    private readonly ConcurrentDictionary<string, int> _failures = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _slots = new(options.Runs.DispatchConcurrency);
     private readonly TimeProvider _clock = life.Clock;
     private readonly PlaceFinder _places = new(database);
@@ -72,14 +77,16 @@ internal sealed class RunDispatcher(
         try
         {
             await handover.GiveAsync(run, _cut.Token);
+            _failures.TryRemove(run.Id, out _);
         }
         catch (OperationCanceledException) when (_cut.IsCancellationRequested)
         {
             await GiveBackAsync(run);
         }
-        catch (Exception fault) when (fault is not OutOfMemoryException)
+        catch (Exception fault)
         {
             RunLog.TurnFailed(Log, run.Id, fault);
+            await CountFailureAsync(run, fault);
         }
         finally
         {
@@ -95,10 +102,34 @@ internal sealed class RunDispatcher(
         {
             await runs.ReleaseAsync(run);
         }
-        catch (StorageUnavailableException fault)
+        catch (Exception fault)
         {
             // Its lease runs out.
             LookLog.Waits(Log, GetType().Name, fault.Message);
+        }
+    }
+
+    /// <summary>
+    /// A run that cannot be given to its agent again and again is ended with that reason, rather than tried until its
+    /// time is over. A database that is away is no fault of the run.
+    /// </summary>
+    private async Task CountFailureAsync(Run run, Exception fault)
+    {
+        if (fault is StorageUnavailableException)
+            return;
+        if (_failures.Count >= MaxRemembered)
+            _failures.Clear();
+        if (_failures.AddOrUpdate(run.Id, 1, (_, before) => before + 1) < MaxFailures)
+            return;
+        _failures.TryRemove(run.Id, out _);
+        try
+        {
+            await handover.GiveUpAsync(run);
+        }
+        catch (Exception again)
+        {
+            // It is counted anew.
+            LookLog.OneFailed(Log, run.Id, again);
         }
     }
 

@@ -11,13 +11,14 @@ namespace Postern.Live;
 /// The requests that this node holds open: streams, and requests that wait for an answer. Twice a second, and at once
 /// when access has changed, it checks each of them. So when a caller's authority ends, its open requests end too.
 /// </summary>
-internal sealed class StreamRegistry(
+internal sealed partial class StreamRegistry(
     Database database,
     AccessWatch access,
     Audit audit,
     CredentialReader credentials,
     PosternOptions options,
-    TimeProvider clock
+    TimeProvider clock,
+    ILogger<StreamRegistry> log
 ) : BackgroundService
 {
     /// <summary>The number of closed streams that is worth a garbage collection.</summary>
@@ -111,7 +112,7 @@ internal sealed class StreamRegistry(
                 GiveBackMemory();
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             // The server is stopping.
         }
@@ -146,9 +147,29 @@ internal sealed class StreamRegistry(
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
+    /// <summary>
+    /// Also called by whoever has changed something about access: what is wrong with one request is neither his fault
+    /// nor the other requests'.
+    /// </summary>
     private void LookAtAll()
     {
         foreach (var stream in _held.Keys)
-            stream.Look();
+        {
+            try
+            {
+                stream.Look();
+            }
+            catch (Exception fault)
+            {
+                LookFailed(log, fault);
+            }
+        }
     }
+
+    [LoggerMessage(
+        EventId = 201,
+        Level = LogLevel.Error,
+        Message = "A request that is held open could not be looked at"
+    )]
+    private static partial void LookFailed(ILogger log, Exception fault);
 }

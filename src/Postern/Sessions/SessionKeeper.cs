@@ -56,28 +56,25 @@ internal sealed class SessionKeeper(
     private async Task<bool> SettleAsync(SessionRef name, Func<Tx, Session, bool, ValueTask<bool>> act)
     {
         var failures = _failures.GetValueOrDefault(name);
-        if (failures > MaxFailures)
+        if (failures > MaxFailures && await PutOffAsync(name))
         {
-            // Even without its records it failed. It is tried again later, so that the others do not wait.
+            // Not even without its records: it is looked at again later.
             _failures.TryRemove(name, out _);
-            return await OneAsync(name.Id, () => PutOffAsync(name));
+            return true;
         }
-        var tried = false;
-        var done = await OneAsync(
-            name.Id,
-            async () =>
-            {
-                tried = true;
-                var did = await WithLockAsync(name, (tx, session) => act(tx, session, failures == MaxFailures));
-                tried = false;
-                return did;
-            }
-        );
-        if (!tried)
+        try
+        {
+            var did = await WithLockAsync(name, (tx, session) => act(tx, session, failures >= MaxFailures));
             _failures.TryRemove(name, out _);
-        else if (_failures.Count < MaxRemembered || failures > 0)
-            _failures[name] = failures + 1;
-        return done;
+            return did;
+        }
+        catch (Exception fault) when (fault is not StorageUnavailableException)
+        {
+            // The look passes over it, logs it, and tries it less and less.
+            if (_failures.Count < MaxRemembered || failures > 0)
+                _failures[name] = failures + 1;
+            throw;
+        }
     }
 
     private async ValueTask<bool> BreakTurnAsync(Tx tx, Session session, bool withoutRecords)

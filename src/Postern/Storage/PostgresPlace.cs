@@ -18,9 +18,16 @@ internal sealed class PostgresPlace : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (Connection is not null)
-            await Connection.DisposeAsync();
-        LeaveAskers?.Invoke();
-        LeaveSubject?.Invoke();
+        try
+        {
+            if (Connection is not null)
+                await Connection.DisposeAsync();
+        }
+        finally
+        {
+            // Whatever the driver says of a connection that is gone: the places are others'.
+            LeaveAskers?.Invoke();
+            LeaveSubject?.Invoke();
+        }
     }
 }

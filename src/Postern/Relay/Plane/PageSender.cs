@@ -27,6 +27,7 @@ internal sealed class PageSender(
     {
         using var changed = parts.Database.Changes.Listen(PageStore.Topic, _toLook.Set);
         var isMissing = true;
+        var isFailing = false;
         while (true)
         {
             try
@@ -35,10 +36,14 @@ internal sealed class PageSender(
                     await parts.Pages.AddMissingAsync(plane.Plane, stop);
                 isMissing = false;
                 await SendDueAsync(stop);
+                isFailing = false;
             }
-            catch (StorageUnavailableException)
+            catch (Exception fault) when (!stop.IsCancellationRequested)
             {
-                // Nothing is lost: the rows are read again later.
+                // Nothing is lost: it is looked at again. Said once, until it goes well.
+                if (!isFailing)
+                    PlaneLog.PagesFailed(log, plane.Relay, fault);
+                isFailing = true;
             }
             await _toLook.WaitAsync(LookEvery, parts.Time, stop);
         }
@@ -65,7 +70,15 @@ internal sealed class PageSender(
             if (await FrameOfAsync(page) is not { } frame)
                 continue;
             _sent[page.Page] = parts.Time.GetTimestamp();
-            await send(frame, stop);
+            try
+            {
+                await send(frame, stop);
+            }
+            catch (Exception)
+            {
+                _sent.TryRemove(page.Page, out _);
+                throw;
+            }
         }
     }
 
@@ -76,8 +89,7 @@ internal sealed class PageSender(
         {
             return await parts.Pages.FrameOfAsync(plane.Plane, page);
         }
-        catch (Exception fault)
-            when (fault is not (OperationCanceledException or StorageUnavailableException or OutOfMemoryException))
+        catch (Exception fault) when (fault is not (OperationCanceledException or StorageUnavailableException))
         {
             PlaneLog.PageFailed(log, page.Approval, fault);
             await parts.Pages.Store.RefusedAsync(plane.Plane, page.Page);

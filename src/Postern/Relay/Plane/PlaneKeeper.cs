@@ -123,7 +123,7 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
                 {
                     await link.TellDoorsAsync();
                 }
-                catch (Exception fault) when (fault is not OutOfMemoryException)
+                catch (Exception fault)
                 {
                     // The next connection sends the list.
                     LookLog.OneFailed(Log, link.Plane.Relay, fault);

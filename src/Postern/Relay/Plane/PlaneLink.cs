@@ -1,5 +1,6 @@
 using Postern.Relay.Protocol;
 using Postern.Settings;
+using Postern.Storage;
 
 namespace Postern.Relay.Plane;
 
@@ -57,26 +58,37 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
             var pause = PauseAfter(tries);
             try
             {
-                await ConnectAndServeAsync();
-                pause = TimeSpan.Zero;
+                pause = await OnceAsync(pause);
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
                 return;
             }
-            catch (RelayRefusedException refused)
+            catch (Exception fault)
             {
-                pause = await RefusedAsync(refused, pause);
-            }
-            catch (Exception fault) when (fault is not OutOfMemoryException)
-            {
+                // Whatever it was, nothing else would connect again.
                 Standing.Lost("connection", fault.Message, parts.Database.Now);
+                PlaneLog.LinkFailed(log, plane.Relay, pause, fault);
             }
             tries = parts.Time.GetElapsedTime(began) > Lived ? 0 : tries + 1;
             if (pause == TimeSpan.Zero && tries > 0)
                 pause = PauseAfter(tries);
             await TellIfAwayAsync();
             await Task.Delay(pause, parts.Time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>One connection, and how long to wait for the next one.</summary>
+    private async Task<TimeSpan> OnceAsync(TimeSpan pause)
+    {
+        try
+        {
+            await ConnectAndServeAsync();
+            return TimeSpan.Zero;
+        }
+        catch (RelayRefusedException refused)
+        {
+            return await RefusedAsync(refused, pause);
         }
     }
 
@@ -214,7 +226,15 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
             || parts.Database.Now - Standing.Since < (long)TellAway.TotalMicroseconds
         )
             return;
-        Standing.ToldAway = true;
-        await parts.Events.AwayAsync(plane, Standing.Why ?? "").ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        try
+        {
+            await parts.Events.AwayAsync(plane, Standing.Why ?? "");
+            Standing.ToldAway = true;
+        }
+        catch (Exception fault)
+        {
+            // It is told after the next try, if the relay is away still.
+            LookLog.OneFailed(log, plane.Relay, fault);
+        }
     }
 }

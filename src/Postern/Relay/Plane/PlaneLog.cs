@@ -44,7 +44,14 @@ internal static partial class PlaneLog
     [LoggerMessage(
         EventId = 1107,
         Level = LogLevel.Error,
-        Message = "The relay {Relay} is not told of questions any more, until the next connection"
+        Message = "The relay {Relay} could not be told of questions; it is tried again"
     )]
     public static partial void PagesFailed(ILogger log, string relay, Exception fault);
+
+    [LoggerMessage(
+        EventId = 1108,
+        Level = LogLevel.Error,
+        Message = "The connection to the relay {Relay} failed here. Next try in {Pause}"
+    )]
+    public static partial void LinkFailed(ILogger log, string relay, TimeSpan pause, Exception fault);
 }

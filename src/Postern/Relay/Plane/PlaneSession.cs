@@ -231,13 +231,9 @@ internal sealed class PlaneSession(
         {
             await pages.RunAsync(cancel);
         }
-        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        catch (Exception) when (cancel.IsCancellationRequested)
         {
             // The connection has ended; the next one sends what is not confirmed.
-        }
-        catch (Exception fault) when (fault is not OutOfMemoryException)
-        {
-            PlaneLog.PagesFailed(parts.Events.Log, plane.Relay, fault);
         }
     }
 

@@ -105,20 +105,24 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
         while (await EndAsync(plane, EnvelopeState.Deleted, long.MaxValue, below, Batch) == Batch) { }
     }
 
-    /// <summary>Returns the planes that have envelopes whose time is over.</summary>
-    public ValueTask<List<string>> OverdueAsync(int limit) =>
+    /// <summary>Planes that have envelopes whose time is over, by those that are over longest.</summary>
+    /// <param name="except">These not.</param>
+    /// <param name="limit">Envelopes that are looked at.</param>
+    public ValueTask<List<string>> OverdueAsync(IReadOnlyCollection<string> except, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
-                """
+                $"""
                 SELECT DISTINCT plane
                 FROM (
                   SELECT plane FROM relay_request
-                  WHERE open_seq IS NOT NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2
+                  WHERE open_seq IS NOT NULL AND expires_at <= $1 AND NOT ({tx.IsAnyOf("plane", "$3")})
+                  ORDER BY expires_at LIMIT $2
                 ) AS due
                 """,
                 r => r.GetString(0),
                 tx.Now,
-                limit
+                limit,
+                except.ToArray()
             )
         );
 

@@ -129,7 +129,7 @@ internal sealed partial class RelayConnections(
         {
             await connection.RunAsync(caller.Plane, caller.Asked.Nonce);
         }
-        catch (Exception fault) when (fault is not OutOfMemoryException)
+        catch (Exception fault)
         {
             ConnectionFailed(log, caller.Plane.Plane, fault);
         }

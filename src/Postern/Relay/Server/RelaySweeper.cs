@@ -28,8 +28,7 @@ internal sealed class RelaySweeper(
 
     protected override async Task PollAsync(CancellationToken stop)
     {
-        foreach (var plane in await stores.Envelopes.OverdueAsync(Page))
-            await OneAsync(plane, () => ExpireAsync(plane, stop));
+        await ExpireAllAsync(stop);
         await MeasureAsync();
     }
 
@@ -58,6 +57,20 @@ internal sealed class RelaySweeper(
         var (planes, count, bytes) = await stores.Planes.BacklogAsync();
         var oldest = count == 0 ? null : await stores.Envelopes.OldestOfAllAsync();
         RelayMeter.Measured(new RelayMeasure(planes, count, bytes, oldest is { } at ? (database.Now - at) / 1e6 : 0));
+    }
+
+    /// <summary>Each plane once in a look: one that cannot be settled stands before no other.</summary>
+    private async Task ExpireAllAsync(CancellationToken stop)
+    {
+        var passed = new HashSet<string>(StringComparer.Ordinal);
+        while (!stop.IsCancellationRequested)
+        {
+            var due = await stores.Envelopes.OverdueAsync([.. passed], Page);
+            if (due.Count == 0)
+                return;
+            await Task.WhenAll(due.Select(plane => OneAsync(plane, () => ExpireAsync(plane, stop))));
+            passed.UnionWith(due);
+        }
     }
 
     private async Task ExpireAsync(string plane, CancellationToken stop)

@@ -1,0 +1,89 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Postern.Relay.Plane;
+using Postern.Relay.Protocol;
+using Postern.Storage;
+using Postern.Support;
+
+namespace Postern.Tests.Relay;
+
+/// <summary>The loops of a server that has joined a relay go on, whatever fails under them.</summary>
+public sealed class PlaneLoopTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>The relay revokes the plane while the server's own database fails, and lets it in later.</summary>
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task A_refusal_that_cannot_be_written_down_does_not_end_the_asking(Backend backend)
+    {
+        BreakableDatabase broken = null!;
+        await using var relay = await TestRelay.StartAsync();
+        await using var server = await TestServer.StartAsync(
+            backend,
+            o => (o.Relay.DangerousPlainHttp, o.Relay.Transport) = (true, "websocket"),
+            wrap: inner => broken = new BreakableDatabase(inner)
+        );
+        await relay.JoinAsync(server);
+        var connection = await relay.ConnectionAsync();
+        var refused = new TaskCompletionSource();
+        relay.Refuse = proven =>
+        {
+            broken.Fault = () => new StorageUnavailableException("a fault that a test asked for");
+            refused.TrySetResult();
+            return Results.Json(
+                HandshakeRefusal.Make(relay.Key, relay.Relay, proven, HandshakeRefusal.Revoked, relay.Now),
+                FrameHead.Json,
+                statusCode: 401
+            );
+        };
+        connection.Cut();
+        await refused.Task.WaitAsync(Patience);
+        await WaitFor.TrueAsync(
+            () => Task.FromResult(server.Log.Text.Contains("failed here. Next try in", StringComparison.Ordinal)),
+            Patience
+        );
+        Assert.True(broken.Refused > 0);
+        relay.Refuse = _ => null;
+        broken.Fault = null;
+        await relay.ConnectionAsync();
+    }
+
+    /// <summary>Sending fails once: the question is sent by the next look.</summary>
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task A_question_that_could_not_be_sent_is_sent_again(Backend backend)
+    {
+        await using var relay = await TestRelay.StartAsync();
+        await using var server = await TestServer.StartAsync(
+            backend,
+            o => (o.Relay.DangerousPlainHttp, o.Relay.Transport) = (true, "websocket")
+        );
+        var joined = await relay.JoinAsync(server);
+        await relay.ConnectionAsync();
+        var asking = await Asking.PrepareAsync(server);
+        await asking.WaitingAsync();
+        var (tries, sent) = (0, new TaskCompletionSource<Frame>());
+        var parts = server.App.Services.GetRequiredService<PlaneParts>();
+        var sender = new PageSender(joined, parts, SendAsync, NullLogger.Instance);
+        using var stop = new CancellationTokenSource();
+        var running = sender.RunAsync(stop.Token);
+        await WaitFor.TrueAsync(() => Task.FromResult(Volatile.Read(ref tries) > 0), Patience);
+        await Task.WhenAny(sent.Task, running).WaitAsync(Patience);
+        Assert.False(running.IsCompleted, "it goes on");
+        Assert.IsType<PageHead>((await sent.Task).Head);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+
+        Task SendAsync(Frame frame, CancellationToken cancel)
+        {
+            if (Interlocked.Increment(ref tries) == 1)
+                throw new InvalidOperationException("a fault that a test asked for");
+            sent.TrySetResult(frame);
+            return Task.CompletedTask;
+        }
+    }
+}
