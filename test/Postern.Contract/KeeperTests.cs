@@ -1,5 +1,9 @@
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using Postern.Metrics;
 using Postern.Storage;
 using Postern.Support;
+using Postern.Triggers;
 
 namespace Postern.Contract;
 
@@ -107,6 +111,90 @@ public sealed class KeeperTests
         ValueTask<long> CountAsync(string what) =>
             server.Database.ReadAsync(tx =>
                 tx.FirstAsync($"SELECT COUNT(*) FROM session WHERE {what}", r => r.GetInt64(0))
+            );
+    }
+
+    /// <summary>Captures beyond those that are kept go some at a time, whatever their number.</summary>
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task Captures_are_removed_in_bounded_pieces(Backend backend)
+    {
+        MeasuringDatabase measuring = null!;
+        await using var server = await TestServer.StartAsync(backend, wrap: d => measuring = new MeasuringDatabase(d));
+        await server.PostAsync(
+            "/api/triggers/user/u/t",
+            new
+            {
+                agent = "echo",
+                promptTemplate = "x",
+                filter = new { body = new[] { new { path = "a", equals = "never" } } },
+            }
+        );
+        Assert.Equal(200, (await server.SendAsync(HttpMethod.Post, "/inbound/user/u/t", null, "{}")).Status);
+        await Crowd.CopyAsync(server.Database, "capture", "status = 'filtered'", Many, ("id", "template.id || n"));
+        var (project, uid) = await server.Database.ReadAsync(tx =>
+            tx.FirstAsync("SELECT project, trigger_uid FROM capture", r => (r.GetString(0), r.GetString(1)))
+        );
+        measuring.Done.Clear();
+        var captures = server.App.Services.GetRequiredService<CaptureStore>();
+        Assert.Equal(Many + 1 - 10, await captures.SweepAsync(project, uid, 10));
+        Assert.All(measuring.Done.Where(w => w.Writes), work => Assert.InRange(work.Rows, 0, 501));
+    }
+
+    /// <summary>What somebody holds, a sweep of another node, is passed over: nobody waits, all others go.</summary>
+    [Fact]
+    public async Task A_sweep_waits_for_nobody()
+    {
+        var connection = PostgresServer.NewDatabase();
+        await using var server = await TestServer.StartAsync(Backend.Postgres, postgres: connection);
+        await server.Database.WriteAsync(async tx =>
+        {
+            await tx.ExecuteAsync(
+                """
+                INSERT INTO audit (project, id, at, action)
+                SELECT 'p', 'a' || i, 1, 'x' FROM generate_series(1, 9) s(i)
+                """
+            );
+            return await tx.ExecuteAsync(
+                """
+                INSERT INTO metric (project, name, width, at, node, count, max)
+                SELECT 'p', 'm' || i, 60, 1, 'n', 1, 1 FROM generate_series(1, 9) s(i)
+                """
+            );
+        });
+        await using (var other = new NpgsqlConnection(connection + ";Pooling=false"))
+        {
+            await other.OpenAsync();
+            await using var held = await other.BeginTransactionAsync();
+            await using var hold = new NpgsqlCommand(
+                "SELECT id FROM audit WHERE id = 'a5' FOR UPDATE; SELECT name FROM metric WHERE name = 'm5' FOR UPDATE",
+                other
+            );
+            await using (await hold.ExecuteReaderAsync())
+            {
+                // Held until the transaction ends.
+            }
+            await SweepAsync();
+            Assert.Equal((1, 1), await LeftAsync());
+        }
+        await SweepAsync();
+        Assert.Equal((0, 0), await LeftAsync());
+
+        async Task SweepAsync()
+        {
+            await OldRows.RemoveAsync(server.Database, "audit", "project, id", "at", 2, default);
+            await new MetricStore(server.Database).RemoveAsync(MetricWidth.Minute, 2, default);
+        }
+
+        async Task<(long Audit, long Metric)> LeftAsync() =>
+            (
+                await server.Database.ReadAsync(tx =>
+                    tx.FirstAsync("SELECT COUNT(*) FROM audit WHERE at = 1", r => r.GetInt64(0))
+                ),
+                await server.Database.ReadAsync(tx =>
+                    tx.FirstAsync("SELECT COUNT(*) FROM metric WHERE at = 1", r => r.GetInt64(0))
+                )
             );
     }
 }

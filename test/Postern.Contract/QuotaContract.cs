@@ -1,3 +1,5 @@
+using Postern.Approvals;
+using Postern.Relay.Plane;
 using Postern.Support;
 
 namespace Postern.Contract;
@@ -59,5 +61,58 @@ public sealed class QuotaContract
                 await server.SendAsync(HttpMethod.Put, "/api/v1/agents/echo", server.RootKey, new { kind = "echo" })
             ).Status
         );
+    }
+
+    /// <summary>A person may set aside so many questions, however many forms are sent at once.</summary>
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task Of_many_questions_at_once_no_more_are_set_aside_than_a_person_may(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        var project = await server.ProjectAsync();
+        var put = await Task.WhenAll(
+            Enumerable
+                .Range(0, ApprovalsAside.Most + 64)
+                .Select(i =>
+                    server.Database.WriteAsync(tx => ApprovalsAside.PutAsync(tx, project, "a person", "apr_" + i))
+                )
+        );
+        Assert.Equal(ApprovalsAside.Most, put.Count(p => p));
+        Assert.Equal(
+            ApprovalsAside.Most,
+            await server.Database.ReadAsync(tx =>
+                tx.FirstAsync("SELECT COUNT(*) FROM approval_aside", r => r.GetInt64(0))
+            )
+        );
+    }
+
+    /// <summary>A server joins so many relays, however many commands join at once.</summary>
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task Of_many_relays_that_are_joined_at_once_there_are_no_more_than_may_be(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend, o => o.Relay.DangerousPlainHttp = true);
+        var relays = await Task.WhenAll(Enumerable.Range(0, 3 * PlaneStore.Most).Select(_ => TestRelay.StartAsync()));
+        try
+        {
+            var refused = await Task.WhenAll(
+                relays.Select(r => Record.ExceptionAsync(() => r.JoinAsync(server)).AsTask())
+            );
+            Assert.Equal(PlaneStore.Most, refused.Count(r => r is null));
+            Assert.All(refused.OfType<Exception>(), r => Assert.IsType<RelayRefusedException>(r));
+            Assert.Equal(
+                PlaneStore.Most,
+                await server.Database.ReadAsync(tx =>
+                    tx.FirstAsync("SELECT COUNT(*) FROM joined_relay", r => r.GetInt64(0))
+                )
+            );
+        }
+        finally
+        {
+            foreach (var relay in relays)
+                await relay.DisposeAsync();
+        }
     }
 }

@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Postern.Relay.Plane;
 using Postern.Relay.Protocol;
+using Postern.Storage;
 
 namespace Postern.Support;
 
@@ -19,7 +20,7 @@ internal sealed class TestRelay : IAsyncDisposable
 {
     private readonly Dictionary<string, int> _answered = new(StringComparer.Ordinal);
     private readonly Channel<TestRelayConnection> _connections = Channel.CreateUnbounded<TestRelayConnection>();
-    private readonly string _codeId = new('a', 26);
+    private readonly string _codeId = Id.New("prc", 1)[4..];
     private readonly string _secret = EnrolmentCode.NewSecret();
     private WebApplication _app = null!;
     private TestRelayConnection? _byPoll;

@@ -14,6 +14,9 @@ internal sealed class KeyStore(Database database)
     /// <summary>The most addresses of a key that are stored.</summary>
     private const long MaxAddresses = 100;
 
+    /// <summary>Uses that one transaction writes.</summary>
+    private const int MarkedAtOnce = 200;
+
     public static string SealPurpose(string project, string keyId) => $"key:{project}:{keyId}";
 
     /// <summary>Takes the next access version, inside the transaction that changes access.</summary>
@@ -213,62 +216,68 @@ internal sealed class KeyStore(Database database)
             ) == 1;
     }
 
-    /// <summary>
-    /// Has the precision of a minute, is written late, and only increases. It must not be used as a proof of use.
-    /// </summary>
-    public Task<int> MarkUsedAsync(IReadOnlyCollection<(string Project, string Id, long At)> used) =>
-        database.WriteAsync(async tx =>
-        {
-            var written = 0;
-            // Always in the same order, so that two nodes do not wait for each other.
-            foreach (var (project, id, at) in used.OrderBy(u => (u.Project, u.Id)))
-                written += await tx.ExecuteAsync(
-                    """
-                    UPDATE api_key
-                    SET last_used_at = $3
-                    WHERE project = $1 AND id = $2 AND (last_used_at IS NULL OR last_used_at < $3)
-                    """,
-                    project,
-                    id,
-                    at
-                );
-            return written;
-        });
+    /// <summary>Minute precision, written lazily and only forwards: no sign of a key's use rests on it.</summary>
+    public async Task MarkUsedAsync(IReadOnlyCollection<(string Project, string Id, long At)> used)
+    {
+        // In one order, so that two nodes that do it at once do not wait for one another.
+        foreach (var some in used.OrderBy(u => (u.Project, u.Id)).Chunk(MarkedAtOnce))
+            await database.WriteAsync(tx => MarkUsedAsync(tx, some));
+    }
 
-    /// <summary>Stores the addresses of uses; the last hundred of each key are kept.</summary>
-    public Task<int> MarkAddressesAsync(
-        IReadOnlyCollection<(string Project, string Id, string Address, long At)> used
-    ) =>
-        database.WriteAsync(async tx =>
-        {
-            var written = 0;
-            // Always in the same order, so that two nodes do not wait for each other.
-            foreach (var (project, id, address, at) in used.OrderBy(u => (u.Project, u.Id, u.Address)))
-                written += await tx.ExecuteAsync(
-                    """
-                    INSERT INTO key_address (project, key, address, first_at, last_at) VALUES ($1, $2, $3, $4, $4)
-                    ON CONFLICT (project, key, address) DO UPDATE SET last_at = excluded.last_at
-                    WHERE key_address.last_at < excluded.last_at
-                    """,
-                    project,
-                    id,
-                    address,
-                    at
-                );
-            foreach (var (project, id) in used.Select(u => (u.Project, u.Id)).Distinct().Order())
-                await tx.ExecuteAsync(
-                    """
-                    DELETE FROM key_address WHERE project = $1 AND key = $2 AND address NOT IN (
-                      SELECT address FROM key_address
-                      WHERE project = $1 AND key = $2
-                      ORDER BY last_at DESC, address LIMIT $3)
-                    """,
-                    project,
-                    id,
-                    MaxAddresses
-                );
-            return written;
-        });
+    private static async ValueTask<int> MarkUsedAsync(Tx tx, (string Project, string Id, long At)[] used)
+    {
+        foreach (var (project, id, at) in used)
+            await tx.ExecuteAsync(
+                """
+                UPDATE api_key
+                SET last_used_at = $3
+                WHERE project = $1 AND id = $2 AND (last_used_at IS NULL OR last_used_at < $3)
+                """,
+                project,
+                id,
+                at
+            );
+        return used.Length;
+    }
+
+    /// <summary>From where keys were used; the last hundred addresses of each are kept.</summary>
+    public async Task MarkAddressesAsync(IReadOnlyCollection<(string Project, string Id, string Address, long At)> used)
+    {
+        foreach (var some in used.OrderBy(u => (u.Project, u.Id, u.Address)).Chunk(MarkedAtOnce))
+            await database.WriteAsync(tx => MarkAddressesAsync(tx, some));
+    }
+
+    private static async ValueTask<int> MarkAddressesAsync(
+        Tx tx,
+        (string Project, string Id, string Address, long At)[] used
+    )
+    {
+        foreach (var (project, id, address, at) in used)
+            await tx.ExecuteAsync(
+                """
+                INSERT INTO key_address (project, key, address, first_at, last_at) VALUES ($1, $2, $3, $4, $4)
+                ON CONFLICT (project, key, address) DO UPDATE SET last_at = excluded.last_at
+                WHERE key_address.last_at < excluded.last_at
+                """,
+                project,
+                id,
+                address,
+                at
+            );
+        foreach (var (project, id) in used.Select(u => (u.Project, u.Id)).Distinct().Order())
+            await tx.ExecuteAsync(
+                """
+                DELETE FROM key_address WHERE project = $1 AND key = $2 AND address NOT IN (
+                  SELECT address FROM key_address
+                  WHERE project = $1 AND key = $2
+                  ORDER BY last_at DESC, address LIMIT $3)
+                """,
+                project,
+                id,
+                MaxAddresses
+            );
+        return used.Length;
+    }
 
     /// <summary>Returns the addresses of a key's uses, the last first.</summary>
     public ValueTask<List<(string Address, long FirstAt, long LastAt)>> AddressesAsync(string project, string id) =>

@@ -1,3 +1,4 @@
+using Postern.Access;
 using Postern.Storage;
 
 namespace Postern.Approvals;
@@ -17,6 +18,7 @@ internal sealed class ApprovalsAside(Database database)
     /// <returns>False: the person has set aside as many as he may.</returns>
     public static async ValueTask<bool> PutAsync(Tx tx, string project, string person, string approval)
     {
+        await ProjectQuota.LockAsync(tx, project);
         await tx.ExecuteAsync(
             "DELETE FROM approval_aside WHERE project = $1 AND person = $2 AND until <= $3",
             project,

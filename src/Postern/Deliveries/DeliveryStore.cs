@@ -343,7 +343,10 @@ internal sealed class DeliveryStore(Database database)
         database.WriteAsync(async tx =>
         {
             var old = await tx.ListAsync(
-                "SELECT project, id FROM delivery WHERE ended_at < $1 ORDER BY ended_at LIMIT $2",
+                $"""
+                SELECT project, id FROM delivery WHERE ended_at < $1
+                ORDER BY ended_at LIMIT $2{tx.ForUpdateSkipLocked}
+                """,
                 r => (r.GetString(0), r.GetString(1)),
                 before,
                 limit
@@ -355,7 +358,10 @@ internal sealed class DeliveryStore(Database database)
             }
             return old.Count
                 + await tx.ExecuteAsync(
-                    "DELETE FROM event WHERE (project, id) IN (SELECT project, id FROM event WHERE at < $1 LIMIT $2)",
+                    $"""
+                    DELETE FROM event WHERE (project, id) IN (
+                      SELECT project, id FROM event WHERE at < $1 LIMIT $2{tx.ForUpdateSkipLocked})
+                    """,
                     before,
                     limit
                 );

@@ -115,7 +115,7 @@ internal sealed class MetricStore(Database database)
                         $"""
                         DELETE FROM metric WHERE (project, name, width, at, node) IN (
                           SELECT project, name, width, at, node FROM metric
-                          WHERE width = $1 AND at < $2 LIMIT {RemovedAtOnce})
+                          WHERE width = $1 AND at < $2 LIMIT {RemovedAtOnce}{tx.ForUpdateSkipLocked})
                         """,
                         width.Seconds,
                         before

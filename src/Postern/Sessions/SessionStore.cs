@@ -289,7 +289,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
             $"""
             DELETE FROM {part.Table} WHERE project = $1 AND session = $2 AND ({part.Key}) IN (
               SELECT {part.Key} FROM {part.Table} WHERE project = $1 AND session = $2
-              ORDER BY {part.Key} LIMIT {limit})
+              ORDER BY {part.Key} LIMIT {limit}{tx.ForUpdateSkipLocked})
             """,
             name.Project,
             name.Id

@@ -85,17 +85,26 @@ internal sealed partial class LockOrder
 
     private readonly HashSet<string> _held = new(StringComparer.Ordinal);
     private string? _last;
+    private string? _session;
 
     /// <summary>All tables that the order knows.</summary>
     internal static IEnumerable<string> Tables => Ranks.Keys.Concat(Owned);
 
     /// <summary>Checks a statement before it runs.</summary>
     /// <exception cref="InvalidOperationException">
-    /// It locks rows of a table behind those that it must come before. </exception>
-    public void Check(string sql)
+    /// The statement locks a table that must come earlier, or a second session: two sessions have no order.
+    /// </exception>
+    public void Check(string sql, object?[] args)
     {
         foreach (var table in LocksOf(sql))
         {
+            if (table == "session" && Id().Match(sql) is { Success: true } id)
+            {
+                var session = args[int.Parse(id.Groups["number"].Value) - 1]?.ToString();
+                if (_session is not null && session != _session)
+                    throw new InvalidOperationException($"A transaction that holds a session locks another: {sql}");
+                _session = session;
+            }
             if (Owned.Contains(table) || !_held.Add(table))
                 continue;
             if (!Ranks.TryGetValue(table, out var rank))
@@ -126,6 +135,10 @@ internal sealed partial class LockOrder
                 yield return table;
         }
     }
+
+    /// <summary>The parameter that names the one row; not that of another table that is joined.</summary>
+    [GeneratedRegex(@"(?<![\w.])id = \$(?<number>\d+)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Id();
 
     [GeneratedRegex(
         """

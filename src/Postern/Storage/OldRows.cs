@@ -2,6 +2,7 @@ namespace Postern.Storage;
 
 /// <summary>
 /// Removes rows that are too old, in batches with a transaction each, so that nobody waits for more than one batch.
+/// Rows that another transaction holds (another node removes them, perhaps) are skipped.
 /// </summary>
 internal static class OldRows
 {
@@ -23,10 +24,18 @@ internal static class OldRows
         CancellationToken stop
     )
     {
-        var old = $"SELECT {key} FROM {table} WHERE {time} < $1 LIMIT {Batch}";
-        var sql = $"DELETE FROM {table} WHERE ({key}) IN ({old})";
         var deleted = Batch;
         while (deleted == Batch && !stop.IsCancellationRequested)
-            deleted = await database.WriteAsync(tx => tx.ExecuteAsync(sql, before), stop);
+            deleted = await database.WriteAsync(
+                tx =>
+                    tx.ExecuteAsync(
+                        $"""
+                        DELETE FROM {table} WHERE ({key}) IN (
+                          SELECT {key} FROM {table} WHERE {time} < $1 LIMIT {Batch}{tx.ForUpdateSkipLocked})
+                        """,
+                        before
+                    ),
+                stop
+            );
     }
 }

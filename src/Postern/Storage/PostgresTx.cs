@@ -212,7 +212,7 @@ internal sealed class PostgresTx(
     {
 #if DEBUG
         if (transaction is not null)
-            _order.Check(sql);
+            _order.Check(sql, args);
 #endif
         var command = new NpgsqlBatchCommand(sql);
         foreach (var arg in args)

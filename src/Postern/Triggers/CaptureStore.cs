@@ -12,6 +12,9 @@ internal sealed class CaptureStore(Database database)
     /// <summary>The number of filtered requests of a trigger whose bodies are kept.</summary>
     public const long FilteredBodies = 20;
 
+    /// <summary>Captures that one transaction removes.</summary>
+    private const int SweptAtOnce = 500;
+
     public static void Insert(Tx tx, Capture c)
     {
         tx.Count(c.Project, c.Status == Capture.Filtered ? Measure.CapturesFiltered : Measure.CapturesTaken);
@@ -323,7 +326,16 @@ internal sealed class CaptureStore(Database database)
     /// <summary>
     /// Applies the retention to one trigger: its newest ended captures stay, and all unfinished ones.
     /// </summary>
-    public Task<int> SweepAsync(string project, string uid, int keep) =>
+    /// <returns>How many were removed.</returns>
+    public async Task<int> SweepAsync(string project, string uid, int keep, CancellationToken stop = default)
+    {
+        var (removed, some) = (0, SweptAtOnce);
+        while (some == SweptAtOnce && !stop.IsCancellationRequested)
+            removed += some = await SweepSomeAsync(project, uid, keep);
+        return removed;
+    }
+
+    private Task<int> SweepSomeAsync(string project, string uid, int keep) =>
         database.WriteAsync(async tx =>
         {
             if (
@@ -343,10 +355,11 @@ internal sealed class CaptureStore(Database database)
             )
                 return 0;
             return await tx.ExecuteAsync(
-                """
-                DELETE
-                FROM capture
-                WHERE project = $1 AND trigger_uid = $2 AND ended_at IS NOT NULL AND (at < $3 OR (at = $3 AND id <= $4))
+                $"""
+                DELETE FROM capture WHERE (project, id) IN (
+                  SELECT project, id FROM capture
+                  WHERE project = $1 AND trigger_uid = $2 AND ended_at IS NOT NULL AND (at, id) <= ($3, $4)
+                  LIMIT {SweptAtOnce}{tx.ForUpdateSkipLocked})
                 """,
                 project,
                 uid,
@@ -358,11 +371,10 @@ internal sealed class CaptureStore(Database database)
     public Task<int> ForgetKeysAsync(int limit, long rememberedFor = RememberedFor) =>
         database.WriteAsync(async tx =>
             await tx.ExecuteAsync(
-                """
-                DELETE
-                FROM capture_key
-                WHERE (project, trigger_uid, digest) IN (SELECT project, trigger_uid, digest FROM capture_key
-                  WHERE at < $1 LIMIT $2)
+                $"""
+                DELETE FROM capture_key WHERE (project, trigger_uid, digest) IN (
+                  SELECT project, trigger_uid, digest FROM capture_key
+                  WHERE at < $1 LIMIT $2{tx.ForUpdateSkipLocked})
                 """,
                 tx.Now - rememberedFor,
                 (long)limit

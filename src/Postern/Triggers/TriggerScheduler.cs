@@ -52,7 +52,7 @@ internal sealed class TriggerScheduler(
     {
         await ReckonAsync(stop);
         foreach (var (project, uid) in await TriggersAsync())
-            await OneAsync(uid, () => captures.SweepAsync(project, uid, options.Retention.CapturesPerTrigger));
+            await OneAsync(uid, () => captures.SweepAsync(project, uid, options.Retention.CapturesPerTrigger, stop));
         while (await captures.ForgetKeysAsync(1000, triggers.Relayed.Longest) == 1000)
             stop.ThrowIfCancellationRequested();
     }

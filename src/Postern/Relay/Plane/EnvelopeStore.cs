@@ -227,8 +227,8 @@ internal sealed class EnvelopeStore(Database database)
         database.WriteAsync(tx =>
             tx.ExecuteAsync(
                 """
-                DELETE FROM relay_envelope
-                WHERE (relay, id) IN (SELECT relay, id FROM relay_envelope WHERE taken_at < $1 LIMIT $2)
+                DELETE FROM relay_envelope WHERE (relay, id) IN (
+                  SELECT relay, id FROM relay_envelope WHERE taken_at < $1 LIMIT $2{tx.ForUpdateSkipLocked})
                 """,
                 tx.Now - heldFor - Day,
                 (long)limit

@@ -146,8 +146,8 @@ internal sealed class PageStore(Database database, ApprovalLinks links)
         database.WriteAsync(tx =>
             tx.ExecuteAsync(
                 """
-                DELETE FROM joined_page
-                WHERE (page, plane) IN (SELECT page, plane FROM joined_page WHERE ended_at < $1 LIMIT $2)
+                DELETE FROM joined_page WHERE (page, plane) IN (
+                  SELECT page, plane FROM joined_page WHERE ended_at < $1 LIMIT $2{tx.ForUpdateSkipLocked})
                 """,
                 tx.Now - heldFor - Day,
                 (long)limit

@@ -1,3 +1,4 @@
+using System.Net.WebSockets;
 using Postern.Relay.Protocol;
 using Postern.Settings;
 using Postern.Storage;
@@ -63,6 +64,11 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
                 return;
+            }
+            catch (Exception fault) when (fault is WebSocketException or IOException or HttpRequestException)
+            {
+                Standing.Lost("connection", fault.Message, parts.Database.Now);
+                PlaneLog.Away(log, plane.Relay, fault.Message, pause);
             }
             catch (Exception fault)
             {

@@ -122,7 +122,7 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
                 r => r.GetString(0),
                 tx.Now,
                 limit,
-                except.ToArray()
+                JsonSerializer.Serialize(except)
             )
         );
 
