@@ -51,7 +51,7 @@ internal sealed class BarePostgres : IAsyncDisposable
     /// <param name="url">The server's.</param>
     /// <param name="script">What is sent to the server, by the number of the round; 0 warms it up.</param>
     /// <param name="rows">
-    /// The rows of one, by the number of the slice and of the time; null: the slice is used up. </param>
+    /// The rows of one, by the number of the slice and of the time; null: the slice is used up.</param>
     /// <param name="seconds">How long each lasts.</param>
     public async Task CompareAsync(
         string what,

@@ -25,6 +25,6 @@ catch (Exception fault)
                 or DbException
     )
 {
-    await Console.Error.WriteLineAsync("postern: " + StartFault.Words(fault));
+    await Console.Error.WriteLineAsync("postern: " + StartFault.Explain(fault));
     return 2;
 }

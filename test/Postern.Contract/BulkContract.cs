@@ -346,7 +346,7 @@ public sealed class BulkContract
         await Assert.ThrowsAsync<LeaseLostException>(() =>
             server.Database.WriteAsync(async tx =>
             {
-                await BulkStore.NoteAsync(tx, item, 0, Skip.Broken, TimeSpan.FromSeconds(10));
+                await BulkStore.RecordAsync(tx, item, 0, Skip.Broken, TimeSpan.FromSeconds(10));
                 return 0;
             })
         );

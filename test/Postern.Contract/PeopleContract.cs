@@ -397,7 +397,7 @@ public sealed class PeopleContract
             await foreach (
                 var line in Postern.Hosting.PlaneDoctor.LookAsync(place.Server.Database, master, options, default)
             )
-                lines.Add(line.Words);
+                lines.Add(line.Message);
             return lines;
         }
     }

@@ -393,7 +393,7 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
                             "Authorization",
                             "Bearer "
                                 + (
-                                    _door.Authorization.Words.StartsWith("the root key", StringComparison.Ordinal)
+                                    _door.Authorization.Description.StartsWith("the root key", StringComparison.Ordinal)
                                         ? world.Server.RootKey
                                         : world.Admin
                                 )

@@ -26,7 +26,7 @@ internal sealed record Ending(
     public static IEnumerable<Ending> Of(Door door)
     {
         // The root key alone, and of its ways to end the one that it has.
-        if (door.Authorization.Words.StartsWith("the root key", StringComparison.Ordinal))
+        if (door.Authorization.Description.StartsWith("the root key", StringComparison.Ordinal))
             return [new(Credentials.Key, "rotated", HoldRootAsync)];
         var bySecret = (door.Credentials & Credentials.CallbackSecret) != 0;
         return All.Where(e => (e.Kind & door.Credentials) != 0)

@@ -26,7 +26,7 @@ internal sealed class RelayedScene : IAsyncDisposable
 
     /// <param name="between">
     /// Makes what stands in between: it is given its port, and the relay's. It returns its own port, which may be
-    /// another one. </param>
+    /// another one.</param>
     /// <param name="set">Settings of the server.</param>
     /// <param name="backend">Of both.</param>
     /// <param name="clockOff">How wrong the server's clock is.</param>

@@ -257,7 +257,7 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
         return (int)answer.StatusCode;
     }
 
-    private string Words(Ending ending) => $"{door.Method} {door.Path}, {Door.Words(ending.Kind)} {ending.Name}";
+    private string Words(Ending ending) => $"{door.Method} {door.Path}, {Door.NamesOf(ending.Kind)} {ending.Name}";
 
     /// <summary>What is open while the authority ends.</summary>
     private sealed class Moments : IAsyncDisposable

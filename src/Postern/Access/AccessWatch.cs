@@ -74,7 +74,7 @@ internal sealed class AccessWatch(
     /// necessary. It costs nothing while the looks come in time.
     /// </summary>
     /// <exception cref="StorageUnavailableException">
-    /// It cannot be read: nobody is let in by what was true once. </exception>
+    /// It cannot be read: nobody is let in by what was true once.</exception>
     public ValueTask EnsureRecentAsync() => IsRecent ? default : new ValueTask(RefreshIfOldAsync());
 
     private bool IsRecent => clock.GetElapsedTime(Volatile.Read(ref _asOf)) < TooOld;

@@ -48,7 +48,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         var row = new AuditRow(
             NoProject,
             CredentialRefused,
-            Door.Words(door.Credentials),
+            Door.NamesOf(door.Credentials),
             keyId,
             Route(http, door),
             address,
@@ -75,7 +75,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         var row = new AuditRow(
             trigger.Project,
             InboundRefused,
-            Door.Words(door.Credentials),
+            Door.NamesOf(door.Credentials),
             null,
             Route(http, door),
             address,
@@ -90,7 +90,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
 
     /// <param name="why">What was asked for and refused; null for what the door asks.</param>
     public void Forbidden(HttpContext http, Door door, ProjectCaller caller, string address, string? why = null) =>
-        OfCaller(http, door, caller, ScopeRefused, address, why ?? door.Authorization.Words);
+        OfCaller(http, door, caller, ScopeRefused, address, why ?? door.Authorization.Description);
 
     /// <summary>Too fast, or over a quota.</summary>
     /// <param name="caller">Null where none was proved.</param>
@@ -104,7 +104,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         var row = new AuditRow(
             NoProject,
             RateRefused,
-            Door.Words(door.Credentials),
+            Door.NamesOf(door.Credentials),
             null,
             Route(http, door),
             address,

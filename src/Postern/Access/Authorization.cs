@@ -5,7 +5,7 @@ namespace Postern.Access;
 /// handler checks, because the rule depends on the path, the body or the stored row. In the second case this text is
 /// shown in the table, and a handler that answers without having checked causes a fault (500), not an open door.
 /// </summary>
-internal sealed record Authorization(string Words, RequiredScope? RequiredScope = null)
+internal sealed record Authorization(string Description, RequiredScope? RequiredScope = null)
 {
     public static Authorization None { get; } = new("-");
 

@@ -155,7 +155,7 @@ internal sealed class Door(
 
     /// <summary>A query parameter with one of some words.</summary>
     public Door QueryWord(string name, string words, params ReadOnlySpan<string> all) =>
-        With(name, "query", words, WordsOf(all));
+        With(name, "query", words, SchemaOf(all));
 
     /// <summary>A query parameter with a list, separated by commas: of some words, or of any.</summary>
     public Door QueryList(string name, string words, params ReadOnlySpan<string> all) =>
@@ -166,7 +166,7 @@ internal sealed class Door(
             new()
             {
                 ["type"] = "array",
-                ["items"] = WordsOf(all),
+                ["items"] = SchemaOf(all),
                 ["maxItems"] = 100,
             }
         );
@@ -195,10 +195,10 @@ internal sealed class Door(
 
     /// <summary>Returns the row of the golden table.</summary>
     public override string ToString() =>
-        $"{Method, -6} {Path, -78} {Words(Credentials), -32} {Authorization.Words}"
+        $"{Method, -6} {Path, -78} {NamesOf(Credentials), -32} {Authorization.Description}"
         + (RelayedAs is null ? "" : $" [relayed: {RelayedAs}]");
 
-    public static string Words(Credentials opens) => opens.ToString().Replace(", ", "|", StringComparison.Ordinal);
+    public static string NamesOf(Credentials opens) => opens.ToString().Replace(", ", "|", StringComparison.Ordinal);
 
     /// <summary>
     /// Whether only the handler can verify the credential: a signature by a secret that the path names, or a token that
@@ -227,7 +227,7 @@ internal sealed class Door(
             throw new InvalidOperationException($"{Method} {Path} opens to {Credentials}, but says nothing of scopes.");
     }
 
-    private static JsonObject WordsOf(ReadOnlySpan<string> all)
+    private static JsonObject SchemaOf(ReadOnlySpan<string> all)
     {
         var schema = new JsonObject { ["type"] = "string" };
         if (all.Length > 0)

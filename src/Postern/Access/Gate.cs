@@ -129,7 +129,8 @@ internal sealed class Gate(
         var result = await ((ProjectHandler)door.Handler)(http, caller);
         if (!caller.ScopeWasChecked && result is not Refusal)
             throw new InvalidOperationException(
-                $"{door.Method} {door.Path} answered without having checked its scope ({door.Authorization.Words})."
+                $"{door.Method} {door.Path} answered without having checked its scope "
+                    + $"({door.Authorization.Description})."
             );
 
         // 7
@@ -268,7 +269,7 @@ internal sealed class Gate(
     private Refusal Forbid(HttpContext http, Door door, ProjectCaller caller)
     {
         audit.Forbidden(http, door, caller, credentials.AddressOf(http));
-        return door.Family.Forbidden(door.Authorization.Words);
+        return door.Family.Forbidden(door.Authorization.Description);
     }
 
     private async ValueTask<Refusal?> CredentialInUrlAsync(HttpContext http, Door door)

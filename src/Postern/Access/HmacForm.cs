@@ -7,7 +7,7 @@ namespace Postern.Access;
 /// <param name="Prefix">What stands before a signature, such as <c>sha256=</c>; empty for nothing.</param>
 /// <param name="Signed">A template of <c>{body}</c>, <c>{timestamp}</c>, <c>{id}</c> and literals.</param>
 /// <param name="TimestampHeader">
-/// Unix seconds; fresh within the tolerance. Needed where the template names the instant. </param>
+/// Unix seconds; fresh within the tolerance. Needed where the template names the instant.</param>
 /// <param name="IdHeader">The message's id. Needed where the template names it.</param>
 internal sealed record HmacForm(
     string Prefix = "",

@@ -41,7 +41,7 @@ internal sealed class KeyStore(Database database)
     {
         if (by?.Authority.Grant is not { } grant)
             return;
-        await MetaNumbers.HoldAsync(tx, MetaNumbers.AccessVersion);
+        await MetaNumbers.LockAsync(tx, MetaNumbers.AccessVersion);
         var row = await FindAsync(tx, grant.Key.Row.Id);
         var reason = row is null ? StreamEnd.Revoked : by.WhyStopped(grant.As(new KeyEntry(row, master)));
         if (reason is not null)

@@ -4,7 +4,7 @@ namespace Postern.Access;
 /// <param name="Key">The key behind it; the root key for a token that a client signed by itself.</param>
 /// <param name="KeySecret">
 /// The digest of the key's secret that was used, so that a rotation ends what the old secret made. Null where nobody
-/// can tell which it was: what comes of it then has no seal either. </param>
+/// can tell which it was: what comes of it then has no seal either.</param>
 /// <param name="Tokens">
 /// The names of the tokens that it descends from, the first one first: what ends one of them ends it.
 /// </param>

@@ -91,7 +91,7 @@ internal sealed class MasterKey
     }
 
     /// <exception cref="CryptographicException">
-    /// Sealed under another master key, for another owner, or damaged. </exception>
+    /// Sealed under another master key, for another owner, or damaged.</exception>
     public string Unprotect(byte[] sealedSecret, string belongsTo)
     {
         var plain = new byte[sealedSecret.Length - NonceSize - TagSize];

@@ -44,7 +44,7 @@ internal sealed class OpenApiDocument
         ["workflow"] = "The workflow's name.",
     };
 
-    private static readonly (string Name, string Words)[] Tags =
+    private static readonly (string Name, string Description)[] Tags =
     [
         ("Administration", "Keys, projects, callback secrets and the audit."),
         ("Agents", "The agents that do the work, and the claims of those that fetch it."),
@@ -125,7 +125,7 @@ internal sealed class OpenApiDocument
             },
             ["servers"] = new JsonArray(new JsonObject { ["url"] = "/", ["description"] = "This server." }),
             ["tags"] = new JsonArray([
-                .. Tags.Select(t => new JsonObject { ["name"] = t.Name, ["description"] = t.Words }),
+                .. Tags.Select(t => new JsonObject { ["name"] = t.Name, ["description"] = t.Description }),
             ]),
             ["paths"] = paths,
             ["components"] = new JsonObject
@@ -143,11 +143,11 @@ internal sealed class OpenApiDocument
         {
             ["tags"] = new JsonArray(TagOf(door)),
             ["summary"] = door.Summary,
-            ["description"] = $"Opens to: {Door.Words(door.Credentials)}. Scope: {door.Authorization.Words}.",
+            ["description"] = $"Opens to: {Door.NamesOf(door.Credentials)}. Scope: {door.Authorization.Description}.",
             ["operationId"] = NameOf(door),
         };
         var inPath = door.Path.Split('/').Where(s => s.StartsWith('{')).Select(s => InPath(s.Trim('{', '}', '*')));
-        var others = door.Parameters.Select(p => Parameter(p.Name, p.In, p.Words, p.Schema.DeepClone()));
+        var others = door.Parameters.Select(p => Parameter(p.Name, p.In, p.Description, p.Schema.DeepClone()));
         JsonArray parameters = [.. inPath, .. others];
         if (parameters.Count > 0)
             operation["parameters"] = parameters;

@@ -30,11 +30,11 @@ internal sealed partial class Openings(Credentials held, ScopeSet scopes, bool i
         if (common is 0 or Credentials.InternalKey)
             return new Opening(
                 (door.Credentials & Credentials.Anyone) != 0 ? Opening.Asks : Opening.Closed,
-                "takes " + Door.Words(door.Credentials)
+                "takes " + Door.NamesOf(door.Credentials)
             );
         if (door.Authorization.RequiredScope is { } need)
-            return scopes.Allows(need) ? new Opening(Opening.Opens, "") : Lacks(door.Authorization.Words);
-        return OfWords(door.Authorization.Words);
+            return scopes.Allows(need) ? new Opening(Opening.Opens, "") : Lacks(door.Authorization.Description);
+        return OfWords(door.Authorization.Description);
     }
 
     private Opening OfWords(string words)

@@ -37,7 +37,7 @@ internal sealed class SecretRule
     public static SecretRule StandardWebhooks { get; } =
         new(s =>
             s.StartsWith("whpk_", StringComparison.Ordinal)
-                ? WhatIsWrongWithKey(FromBase64(s["whpk_".Length..]), "whpk_ and an ed25519 public key in base 64")
+                ? ValidateKey(FromBase64(s["whpk_".Length..]), "whpk_ and an ed25519 public key in base 64")
             : s.StartsWith("whsec_", StringComparison.Ordinal)
             && FromBase64(s["whsec_".Length..]) is { Length: >= 24 and <= 64 }
                 ? null
@@ -53,7 +53,7 @@ internal sealed class SecretRule
         );
 
     public static SecretRule PublicKeyInHex { get; } =
-        new(s => WhatIsWrongWithKey(FromHex(s), "an ed25519 public key in hex"));
+        new(s => ValidateKey(FromHex(s), "an ed25519 public key in hex"));
 
     /// <summary>
     /// Returns the secret without the line end that copying often adds, and what is wrong with it, or null.
@@ -79,7 +79,7 @@ internal sealed class SecretRule
             : null;
 
     /// <summary>With a point of small order, everybody could sign; a value that is no point verifies nothing.</summary>
-    private static string? WhatIsWrongWithKey(byte[]? key, string what) =>
+    private static string? ValidateKey(byte[]? key, string what) =>
         key is not { Length: var length } || length != Ed25519.PublicKeySize
             ? $"must be {what}: {Ed25519.PublicKeySize} bytes"
         : Ed25519.ValidatePublicKeyFull(key, 0) ? null

@@ -87,7 +87,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
     /// <param name="expiresAt">Microseconds; the parent's own end comes before it.</param>
     /// <param name="oneTime">It is used up by its first use.</param>
     /// <param name="person">
-    /// The person that a command-line client holds it for; null: whoever the parent is held for. </param>
+    /// The person that a command-line client holds it for; null: whoever the parent is held for.</param>
     public async ValueTask<string?> DeriveAsync(
         Authority parent,
         string project,

@@ -40,7 +40,7 @@ internal sealed class ApprovalCallback(AgentStore agents, ApprovalStore approval
         await HeldRun.LockAsync(tx, delivery.Project, delivery.Subject);
 
     public override ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt) =>
-        DeliveryTrace.AddAsync(tx, delivery, "approval_callback", accepted: false, attempt.Words);
+        DeliveryTrace.AddAsync(tx, delivery, "approval_callback", accepted: false, attempt.Explanation);
 
     public override ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason) =>
         DeliveryTrace.AddAsync(tx, delivery, "approval_callback", reason is null, reason);

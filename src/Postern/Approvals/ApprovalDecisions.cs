@@ -23,7 +23,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
     /// <param name="id">The question.</param>
     /// <param name="decided">What was decided.</param>
     /// <param name="mayDecide">
-    /// Whether whoever decides may decide this question; one that he may not is unknown to him. </param>
+    /// Whether whoever decides may decide this question; one that he may not is unknown to him.</param>
     public async ValueTask<DecideOutcome> DecideAsync(
         Tx tx,
         string project,

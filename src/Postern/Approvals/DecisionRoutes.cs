@@ -25,7 +25,7 @@ internal sealed class DecisionRoutes(
     private const int MaxBody = 512 * 1024;
     private const int RunSegment = 3;
     private const int ProjectSegment = 4;
-    private const string Words = "must be approved, rejected, request_changes, or expired";
+    private const string AllowedValues = "must be approved, rejected, request_changes, or expired";
 
     public void Map(Doors doors)
     {
@@ -179,7 +179,7 @@ internal sealed class DecisionRoutes(
         var isText = asked.Decision.ValueKind == JsonValueKind.String;
         var word = isText && JsonText.Of(asked.Decision) is { } text ? Decision.Of(text) : null;
         if (word is null)
-            fields.Fault("decision", Words);
+            fields.Fault("decision", AllowedValues);
         if (fields.Refusal() is { } wrong)
             return wrong;
         return new Decided(

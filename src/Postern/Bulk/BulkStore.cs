@@ -97,7 +97,7 @@ internal sealed class BulkStore(Database database)
     /// </summary>
     /// <param name="skip">Why the item was left as it is; null when it was done.</param>
     /// <exception cref="LeaseLostException">Nothing of the transaction may stay.</exception>
-    public static async ValueTask NoteAsync(Tx tx, BulkItem item, long place, Skip? skip, TimeSpan lease)
+    public static async ValueTask RecordAsync(Tx tx, BulkItem item, long place, Skip? skip, TimeSpan lease)
     {
         var job = item.Job;
         if (
@@ -126,7 +126,7 @@ internal sealed class BulkStore(Database database)
                 place,
                 item.Id,
                 skip.Code,
-                skip.Words
+                skip.Message
             );
         if (place % ToldEach == 0)
             tx.Notify(job.Id);

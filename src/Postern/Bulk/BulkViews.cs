@@ -110,6 +110,6 @@ internal sealed record BulkView
             EndedAt = Wire.Iso(job.EndedAt),
             Reasons = skipped is null
                 ? null
-                : [.. skipped.Select(s => new BulkReason(s.Skip.Code, s.Skip.Words, s.Count, s.Item))],
+                : [.. skipped.Select(s => new BulkReason(s.Skip.Code, s.Skip.Message, s.Count, s.Item))],
         };
 }

@@ -53,7 +53,7 @@ internal sealed class BulkWorker(
     {
         try
         {
-            return job.EndedAt is null ? await BatchAsync(job, stop) : await LookAsync(job);
+            return job.EndedAt is null ? await BatchAsync(job, stop) : await CountArrivalsAsync(job);
         }
         catch (LeaseLostException)
         {
@@ -113,7 +113,7 @@ internal sealed class BulkWorker(
     {
         try
         {
-            await action.DoAsync(item, (tx, skip) => NoteAsync(tx, action, item, place, skip));
+            await action.DoAsync(item, (tx, skip) => EndItemAsync(tx, action, item, place, skip));
             return true;
         }
         catch (Exception fault) when (fault is NoPlaceException or StorageBusyException)
@@ -141,12 +141,12 @@ internal sealed class BulkWorker(
     private Task SkipAsync(BulkItem item, int place, Skip why) =>
         Database.WriteAsync(async tx =>
         {
-            await BulkStore.NoteAsync(tx, item, place, why, Lease);
+            await BulkStore.RecordAsync(tx, item, place, why, Lease);
             return 0;
         });
 
     /// <summary>Ends the transaction of an item with its audit row and its outcome.</summary>
-    private static async ValueTask NoteAsync(Tx tx, BulkAction action, BulkItem item, int place, Skip? skip)
+    private static async ValueTask EndItemAsync(Tx tx, BulkAction action, BulkItem item, int place, Skip? skip)
     {
         var job = item.Job;
         if (skip is null)
@@ -162,11 +162,11 @@ internal sealed class BulkWorker(
                     $"{item.Id} {job.Id}"
                 )
             );
-        await BulkStore.NoteAsync(tx, item, place, skip, Lease);
+        await BulkStore.RecordAsync(tx, item, place, skip, Lease);
     }
 
     /// <summary>Counts the arrivals of an ended job. Returns false when there is nothing to do now.</summary>
-    private async Task<bool> LookAsync(BulkJob job)
+    private async Task<bool> CountArrivalsAsync(BulkJob job)
     {
         var action = _actions.FirstOrDefault(a => a.Name == job.Action);
         var arrivals = action is null ? null : await action.ArrivedAsync(job.Project, BulkJobs.ItemsOf(job.Items));

@@ -4,8 +4,8 @@ namespace Postern.Bulk;
 
 /// <summary>The reason for skipping an item.</summary>
 /// <param name="Code">Stable.</param>
-/// <param name="Words">For people.</param>
-internal sealed record Skip(string Code, string Words)
+/// <param name="Message">For people.</param>
+internal sealed record Skip(string Code, string Message)
 {
     private const int MaxWords = 300;
 

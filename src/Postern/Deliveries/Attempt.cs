@@ -28,7 +28,7 @@ internal sealed record Attempt(
     public bool Disables => Status == 410 || Directive == "disable";
 
     /// <summary>What went wrong, for people, with the text of the other side.</summary>
-    public string Words =>
+    public string Explanation =>
         Status is { } status
             ? $"answered {status}{(string.IsNullOrWhiteSpace(Response) ? "" : ": " + Response)}"
             : Category switch

@@ -12,7 +12,7 @@ internal sealed record DeadSum(string Endpoint, string Answer, long Count, long 
     public const string Unsent = "unsent";
 
     /// <summary>The answer in words.</summary>
-    public string Words =>
+    public string Explanation =>
         Answer switch
         {
             Unsent => "never sent",

@@ -21,7 +21,7 @@ internal static class DeliveryEnd
                 d.Id,
                 d.LeaseNo,
                 dueAt,
-                attempt.Words
+                attempt.Explanation
             ) != 1
         )
             return false;

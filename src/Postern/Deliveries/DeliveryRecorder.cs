@@ -31,7 +31,7 @@ internal sealed class DeliveryRecorder(Database database, Outbox outbox, IEnumer
                     await purpose.AttemptedAsync(tx, delivery, attempt);
                 return 0;
             }
-            var reason = attempt.Arrived ? null : attempt.Words;
+            var reason = attempt.Arrived ? null : attempt.Explanation;
             if (!await DeliveryEnd.EndAsync(tx, delivery, attempt, reason))
                 return 0;
             await purpose.EndedAsync(tx, delivery, attempt, reason);

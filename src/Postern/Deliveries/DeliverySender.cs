@@ -37,7 +37,7 @@ internal sealed class DeliverySender(
         limit.CancelAfter(Timeout);
         try
         {
-            if (await outbound.WhatIsWrongBeforeProxyAsync(outgoing.Url, limit.Token) is { } problem)
+            if (await outbound.ValidateBeforeProxyAsync(outgoing.Url, limit.Token) is { } problem)
                 return Failed(SendCategory.AddressRefused, "The address " + problem);
             using var request = Request(delivery, outgoing, at / 1_000_000);
             using var response = await outbound.Client.SendAsync(
@@ -82,7 +82,7 @@ internal sealed class DeliverySender(
         Attempt Failed(string category, string? words) => new(at, Elapsed(), null, category, words);
     }
 
-    private static (string Category, string? Words) CategoryOf(Exception fault) =>
+    private static (string Category, string? Message) CategoryOf(Exception fault) =>
         fault switch
         {
             OutboundRefusedException refused => (SendCategory.AddressRefused, refused.Message),

@@ -67,7 +67,7 @@ internal sealed class DeliveryWhy(DeliveryWorker worker)
     public static string Said(Attempt attempt)
     {
         if (attempt.Status is not { } status)
-            return attempt.Words;
+            return attempt.Explanation;
         var text = new StringBuilder();
         foreach (var rune in (attempt.Response ?? "").Trim().EnumerateRunes())
         {

@@ -44,7 +44,7 @@ internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, Ad
                 is { } since
             && tx.Now - since >= MaxFailing
         )
-            await DisableAsync(tx, delivery, "nothing but failure for five days; the last: " + attempt.Words);
+            await DisableAsync(tx, delivery, "nothing but failure for five days; the last: " + attempt.Explanation);
     }
 
     public override async ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason)

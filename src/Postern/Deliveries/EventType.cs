@@ -38,9 +38,9 @@ internal sealed class EventType
         "What waits at a relay has come to 80 % of what it keeps."
     );
 
-    private EventType(string name, string words)
+    private EventType(string name, string description)
     {
-        (Name, Words) = (name, words);
+        (Name, Description) = (name, description);
         Known.Add(this);
         ByName.Add(name, this);
     }
@@ -50,7 +50,7 @@ internal sealed class EventType
     public string Name { get; }
 
     /// <summary>What happened, for the documents.</summary>
-    public string Words { get; }
+    public string Description { get; }
 
     /// <summary>Returns the type for a run that has reached a phase.</summary>
     /// <exception cref="KeyNotFoundException">There is none of that phase.</exception>
@@ -59,7 +59,7 @@ internal sealed class EventType
     /// <summary>Returns the table for the documents.</summary>
     public static string Markdown() =>
         "| event | what happened |\n| --- | --- |\n"
-        + string.Concat(All.Select(type => $"| `{type.Name}` | {type.Words} |\n"));
+        + string.Concat(All.Select(type => $"| `{type.Name}` | {type.Description} |\n"));
 
     public override string ToString() => Name;
 }

@@ -86,7 +86,7 @@ internal sealed class OutboundGuard : IDisposable
     }
 
     /// <summary>The same before a request through a proxy. Without a proxy, the connection itself is checked.</summary>
-    public ValueTask<string?> WhatIsWrongBeforeProxyAsync(string url, CancellationToken cancel) =>
+    public ValueTask<string?> ValidateBeforeProxyAsync(string url, CancellationToken cancel) =>
         _proxy is null ? new((string?)null) : ValidateAsync(url, cancel);
 
     public bool IsAllowed(IPAddress address)

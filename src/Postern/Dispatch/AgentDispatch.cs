@@ -66,7 +66,7 @@ internal sealed class AgentDispatch(
         await HeldRun.LockAsync(tx, delivery.Project, delivery.Subject);
 
     public override ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt) =>
-        DeliveryTrace.AddAsync(tx, delivery, "dispatch", accepted: false, attempt.Words);
+        DeliveryTrace.AddAsync(tx, delivery, "dispatch", accepted: false, attempt.Explanation);
 
     public override async ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason)
     {

@@ -14,7 +14,7 @@ internal sealed class RunReader(RunStore runs, SessionDoor door, WhyNotDone whys
         await runs.FindAsync(caller.Project, id) is { } run && !await door.HidesAsync(caller, run.Session) ? run : null;
 
     /// <summary>The same run as it is now.</summary>
-    public async ValueTask<Run> AgainAsync(Run run) => await runs.FindAsync(run.Project, run.Id) ?? run;
+    public async ValueTask<Run> ReloadAsync(Run run) => await runs.FindAsync(run.Project, run.Id) ?? run;
 
     public ValueTask<Listed<Run>> ListAsync(string project, RunFilter filter, int limit, CancellationToken cancel) =>
         runs.ListAsync(project, filter, limit, cancel);

@@ -310,7 +310,7 @@ internal sealed class RunRoutes(
         using var poll = polls.Begin(http, caller, run.Id, time, WatchedRow.Run(run.Project, run.Id));
         while (true)
         {
-            run = await reader.AgainAsync(run);
+            run = await reader.ReloadAsync(run);
             if (run.IsEnded || run.Phase == Phase.Waiting || poll.IsOver)
                 return run;
             await poll.UntilChangedAsync();

@@ -30,7 +30,7 @@ internal sealed class HistoryReader(Transcript transcript)
     /// <summary>Returns the page, or null when the session is gone.</summary>
     public async ValueTask<HistoryPage?> ReadAsync(SessionRef name, HistoryQuery query)
     {
-        if (await StandAsync(name) is not { } stand)
+        if (await StateAsync(name) is not { } stand)
             return null;
         var key = new PageKey(name.Id, stand, query with { Deltas = false });
         if (_pages.TryGetValue(key, out var page))
@@ -80,10 +80,10 @@ internal sealed class HistoryReader(Transcript transcript)
         Interlocked.Exchange(ref _bytes, 0);
     }
 
-    /// <inheritdoc cref="Transcript.StandAsync"/>
-    public ValueTask<TranscriptStand?> StandAsync(SessionRef name) => transcript.StandAsync(name);
+    /// <inheritdoc cref="Transcript.StateAsync"/>
+    public ValueTask<TranscriptState?> StateAsync(SessionRef name) => transcript.StateAsync(name);
 
-    private async ValueTask<HistoryPage> BackwardAsync(SessionRef name, HistoryQuery query, TranscriptStand stand)
+    private async ValueTask<HistoryPage> BackwardAsync(SessionRef name, HistoryQuery query, TranscriptState stand)
     {
         var last = stand.LastSeq;
         // The page contains the messages up to `last` and no later one, because it is cached under that number.
@@ -101,7 +101,7 @@ internal sealed class HistoryReader(Transcript transcript)
         SessionRef name,
         HistoryQuery query,
         long after,
-        TranscriptStand stand
+        TranscriptState stand
     )
     {
         var last = stand.LastSeq;
@@ -112,5 +112,5 @@ internal sealed class HistoryReader(Transcript transcript)
         return HistoryPage.Render(name.Key, rows, newest < last && next is not null, next, query, newest);
     }
 
-    private readonly record struct PageKey(string Session, TranscriptStand Stand, HistoryQuery Query);
+    private readonly record struct PageKey(string Session, TranscriptState Stand, HistoryQuery Query);
 }

@@ -39,7 +39,7 @@ internal sealed class HistoryStream(
         await LiveStream.BeginAsync(http);
         if (!await stream.WriteAsync(LogStream.Retry))
             return;
-        var stand = await reader.StandAsync(name) ?? default;
+        var stand = await reader.StateAsync(name) ?? default;
         var source = MessagesOf(stand);
         using var messages = await streams.Tails.FollowAsync(source, stream);
         using var deltas = query.Deltas ? await streams.Tails.FollowAsync(DeltasOf(), stream) : null;
@@ -58,7 +58,7 @@ internal sealed class HistoryStream(
     }
 
     /// <summary>Returns whether the follower can resume: it names an existing message, or the beginning.</summary>
-    private async ValueTask<bool> ResumesAsync(TranscriptStand stand) =>
+    private async ValueTask<bool> ResumesAsync(TranscriptState stand) =>
         resumeAfter is { } seq
         && (seq == 0 || seq == stand.LastSeq || await transcript.HoldsAsync(name.Project, name.Id, seq));
 
@@ -83,11 +83,11 @@ internal sealed class HistoryStream(
     }
 
     /// <param name="stand">A tail that has kept a message from before a merge is not joined.</param>
-    private LogSource MessagesOf(TranscriptStand stand) =>
+    private LogSource MessagesOf(TranscriptState stand) =>
         new(
             $"{name.Id} transcript {query.Full}{stand.MergeMark}",
             name.Id,
-            async () => (await reader.StandAsync(name) ?? default).LastSeq + 1,
+            async () => (await reader.StateAsync(name) ?? default).LastSeq + 1,
             async next =>
             {
                 var rows = await transcript.AfterAsync(name.Project, name.Id, next - 1, PageSize);

@@ -50,16 +50,16 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
 
     private static void Good(string what, string words) => Console.WriteLine($"ok    {what, -12} {words}");
 
-    private static void Weak(WeakSpot spot) => Console.WriteLine($"weak  {spot.What, -12} {spot.Words}");
+    private static void Weak(WeakSpot spot) => Console.WriteLine($"weak  {spot.What, -12} {spot.Message}");
 
     private void Tell(PlaneDoctor.Line line)
     {
         if (line.IsWrong)
-            Bad("relay", line.Words);
+            Bad("relay", line.Message);
         else if (line.IsWeak)
-            Weak(new WeakSpot("relay", line.Words));
+            Weak(new WeakSpot("relay", line.Message));
         else
-            Good("relay", line.Words);
+            Good("relay", line.Message);
     }
 
     private void Bad(string what, string words)
@@ -98,7 +98,7 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
             Bad("sign-in", "Postern:Console:Oidc:ClientSecret is missing: most providers let nobody in without it");
         if (_options.Operators.Roles.Count == 0)
             Bad("sign-in", "nobody who signs in has a role: Postern:Operators:Roles names who may do what");
-        if (await OidcProvider.WhatIsWrongAsync(_options, cancel) is { } why)
+        if (await OidcProvider.ValidateAsync(_options, cancel) is { } why)
             Bad("sign-in", $"the identity provider at {oidc.Authority} cannot be used: {why}");
         else
             Good("sign-in", $"the identity provider at {oidc.Authority} answers");
@@ -228,9 +228,9 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
         foreach (var finding in await WorkFindings.OfAsync(database, _options))
         {
             if (finding.Level == DoctorFinding.Wrong)
-                Bad(finding.What, finding.Words);
+                Bad(finding.What, finding.Message);
             else
-                Good(finding.What, finding.Words);
+                Good(finding.What, finding.Message);
         }
     }
 
@@ -238,12 +238,12 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
     {
         foreach (var text in ListenUrls.Split(serve.Urls))
         {
-            if (ListenUrls.WhatKeepsFrom(text) is not { } why)
+            if (ListenUrls.Try(text) is not { } why)
                 Good("address", $"{text} is free");
             else if (serve.Database is null && serve.Folder.IsLocked())
                 Good("address", $"{text} is in use, and a server runs on this folder");
             else
-                Bad("address", $"{text} cannot be listened on: {ListenUrls.Words(why)}");
+                Bad("address", $"{text} cannot be listened on: {ListenUrls.Explain(why)}");
         }
     }
 }

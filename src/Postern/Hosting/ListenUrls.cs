@@ -30,7 +30,7 @@ internal static class ListenUrls
     /// <summary>
     /// Tries an address. The web server would report a fault with a stack trace. Returns null when the address is free.
     /// </summary>
-    public static SocketError? WhatKeepsFrom(string url)
+    public static SocketError? Try(string url)
     {
         var address = BindingAddress.Parse(url);
         if (address.IsUnixPipe)
@@ -52,7 +52,7 @@ internal static class ListenUrls
     }
 
     /// <summary>Returns why an address cannot be listened on, with what to do.</summary>
-    public static string Words(SocketError why) =>
+    public static string Explain(SocketError why) =>
         why switch
         {
             SocketError.AddressAlreadyInUse =>

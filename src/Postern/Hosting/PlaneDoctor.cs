@@ -18,7 +18,7 @@ internal static class PlaneDoctor
     private const long ClockSeconds = 5;
 
     /// <summary>A line, and whether it reports a fault.</summary>
-    internal sealed record Line(bool IsWrong, bool IsWeak, string Words);
+    internal sealed record Line(bool IsWrong, bool IsWeak, string Message);
 
     public static async IAsyncEnumerable<Line> LookAsync(
         Database database,

@@ -52,7 +52,7 @@ internal static class RestoreCommand
     {
         Console.WriteLine("What had ended in the database that was replaced stays ended; taken over from it:");
         foreach (var (table, rows) in carried)
-            Console.WriteLine($"  {rows, 6} {table.Words}");
+            Console.WriteLine($"  {rows, 6} {table.Description}");
     }
 
     private static async Task<IReadOnlyList<(string Project, string Key)>> RootKeysInAsync(Database database) =>

@@ -33,8 +33,8 @@ internal sealed class ServeGround : IAsyncDisposable
         try
         {
             foreach (var url in ListenUrls.Split(serve.Urls))
-                if (ListenUrls.WhatKeepsFrom(url) is { } why)
-                    throw new SetupException($"{url} cannot be listened on: {ListenUrls.Words(why)}.");
+                if (ListenUrls.Try(url) is { } why)
+                    throw new SetupException($"{url} cannot be listened on: {ListenUrls.Explain(why)}.");
             var master = serve.ReadMasterKey();
             var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
             serve.Folder.Prepare();

@@ -49,7 +49,7 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
     /// </summary>
     /// <exception cref="SetupException">
     /// Nodes on PostgreSQL must be given the one key they share; the file is missing beside a database whose secrets it
-    /// opens. </exception>
+    /// opens.</exception>
     public MasterKey ReadMasterKey()
     {
         if (Environment.GetEnvironmentVariable("POSTERN_MASTER_KEY") is { Length: > 0 } text)

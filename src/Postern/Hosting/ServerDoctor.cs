@@ -57,5 +57,5 @@ internal sealed class ServerDoctor(Database database, MasterKey master, PosternO
         return new DoctorReport(database.Now, found);
     }
 
-    private static DoctorFinding Finding(WeakSpot spot) => new(DoctorFinding.Weak, spot.What, spot.Words);
+    private static DoctorFinding Finding(WeakSpot spot) => new(DoctorFinding.Weak, spot.What, spot.Message);
 }

@@ -6,8 +6,8 @@ namespace Postern.Hosting;
 /// <summary>Says in one sentence why a command cannot use its database, and what to do.</summary>
 internal static class StartFault
 {
-    public static string Words(Exception fault) =>
+    public static string Explain(Exception fault) =>
         fault is StorageUnavailableException { InnerException: DbException inner }
-            ? Words(inner)
-            : DatabaseDriver.WordsOf(fault) ?? fault.Message;
+            ? Explain(inner)
+            : DatabaseDriver.ExplainAny(fault) ?? fault.Message;
 }

@@ -34,7 +34,7 @@ internal static class WeakSpots
             );
         foreach (var name in SettingsReader.DangerousIn(options))
             yield return new WeakSpot("settings", $"{name} is set: it is for trying things out");
-        if (database is not null && DatabaseDriver.Of(database).WhatIsWeakIn(database) is { } weak)
+        if (database is not null && DatabaseDriver.Of(database).WeaknessOf(database) is { } weak)
             yield return new WeakSpot("database", $"the connection {weak}: say SSL Mode=VerifyFull, or no SSL Mode");
     }
 

@@ -7,11 +7,11 @@ namespace Postern.Http;
 /// of a record that a door accepts or returns has one. Used by itself when the type is enough: truth values, records,
 /// maps of records.
 /// </summary>
-/// <param name="words">The description, for who uses the API.</param>
+/// <param name="description">The description, for who uses the API.</param>
 [AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property)]
-internal class MemberAttribute(string words) : Attribute
+internal class MemberAttribute(string description) : Attribute
 {
-    public string Words => words;
+    public string Description => description;
 
     /// <summary>Whether the member of an answer may be missing. In a request every nullable member may.</summary>
     public bool MayBeAbsent { get; init; }

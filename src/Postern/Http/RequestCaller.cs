@@ -8,7 +8,7 @@ internal abstract class RequestCaller
 {
     /// <summary>Checks again whether the caller may do what it was let in for.</summary>
     /// <exception cref="AuthorityEndedException">
-    /// It ended meanwhile; the door answers 401 or 403 and nothing more is done. </exception>
+    /// It ended meanwhile; the door answers 401 or 403 and nothing more is done.</exception>
     public abstract void EnsureStillAllowed();
 
     /// <summary>

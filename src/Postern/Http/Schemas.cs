@@ -132,7 +132,7 @@ internal sealed class Schemas
         said.Describe(member);
         if (isRead ? mayBeAbsent : IsNullable(property) && !mayBeAbsent)
             Widen(member, "null");
-        member["description"] = said.Words;
+        member["description"] = said.Description;
         if (isRead && said.Default is { } standard)
             member["default"] = JsonSerializer.SerializeToNode(standard, Wire.Json);
         return member;

@@ -60,7 +60,7 @@ internal sealed class ConsoleFamily : ErrorFormat
         http.Response.Headers.Remove(RefusalId.Header);
         // The strict cookie does not come with a link from another site. Asking again from this page sends it.
         if (http.Request.Headers["Sec-Fetch-Site"] is ["cross-site"])
-            await (await writer.AgainAsync(http, writer.Paths.Public(NextOf(http.Request)))).ExecuteAsync(http);
+            await (await writer.RefreshAsync(http, writer.Paths.Public(NextOf(http.Request)))).ExecuteAsync(http);
         else
             await new Redirect(
                 writer.Paths.Of("/sign-in?next=" + Uri.EscapeDataString(NextOf(http.Request)))

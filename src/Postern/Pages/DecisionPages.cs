@@ -29,7 +29,7 @@ internal sealed class DecisionPages(
     public const string Path = "/playground/decision";
 
     /// <summary>The decisions that an approval service sends.</summary>
-    public static readonly string[] Words =
+    public static readonly string[] Decisions =
     [
         Decision.Approved,
         Decision.RequestChanges,
@@ -114,8 +114,8 @@ internal sealed class DecisionPages(
     {
         if (await FindAsync(context, form["approval"]) is not { } asked)
             return PageRefusals.NotFound;
-        if (!Words.Contains(form["decision"], StringComparer.Ordinal))
-            return Refusal.BadRequest("decision is none of " + string.Join(", ", Words) + ".", "invalid_form");
+        if (!Decisions.Contains(form["decision"], StringComparer.Ordinal))
+            return Refusal.BadRequest("decision is none of " + string.Join(", ", Decisions) + ".", "invalid_form");
         if (!SignatureForm.All.Contains(form["form"], StringComparer.Ordinal))
             return Refusal.BadRequest("form is none of " + string.Join(", ", SignatureForm.All) + ".", "invalid_form");
         if (!TestSender.Ways.Contains(form["way"], StringComparer.Ordinal))

@@ -51,7 +51,7 @@ internal sealed class DoorPages(
             .ThenBy(d => d.Method, StringComparer.Ordinal)
             .Select(d => new DoorRow(d, who.Of(d)))
             .Where(r => r.Door.Path.Contains(filters["path"], StringComparison.OrdinalIgnoreCase))
-            .Where(r => Door.Words(r.Door.Credentials).Contains(filters["takes"], StringComparison.OrdinalIgnoreCase))
+            .Where(r => Door.NamesOf(r.Door.Credentials).Contains(filters["takes"], StringComparison.OrdinalIgnoreCase))
             .Where(r => filters["outcome"].Length == 0 || r.Opening?.Word == filters["outcome"])
             .ToList();
         var start = (int)Math.Clamp(filters.After?.At ?? 0, 0, rows.Count);

@@ -4,7 +4,7 @@ namespace Postern.Pages;
 
 /// <summary>One subscriber to events; null: one is made.</summary>
 /// <param name="Recent">
-/// What became of its deliveries that ended in the last 24 hours, by status; at most 10,000. </param>
+/// What became of its deliveries that ended in the last 24 hours, by status; at most 10,000.</param>
 /// <param name="PausedUntil">Until when this node sends nothing to it; null: it sends.</param>
 internal sealed record EndpointModel(
     WebhookEndpoint? Endpoint,

@@ -72,7 +72,7 @@ internal sealed class OidcProvider : IConfigurationManager<OpenIdConnectConfigur
     /// <summary>
     /// Returns what is wrong with the configured provider, in words for the doctor; null when it answers.
     /// </summary>
-    public static async Task<string?> WhatIsWrongAsync(PosternOptions options, CancellationToken cancel)
+    public static async Task<string?> ValidateAsync(PosternOptions options, CancellationToken cancel)
     {
         var provider = new OidcProvider(options, TimeProvider.System);
         using (provider.Client)

@@ -71,7 +71,7 @@ internal sealed class OidcRoutes(
         await browser.BeginAsync(http, who);
         // The strict cookie does not come with a redirect from the provider's page. Asking again from this page sends
         // it.
-        return await writer.AgainAsync(http, writer.Paths.Next(person.Next));
+        return await writer.RefreshAsync(http, writer.Paths.Next(person.Next));
     }
 
     private const string Away = "The identity provider does not answer. Try again later, or sign in with a key.";

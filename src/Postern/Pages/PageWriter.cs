@@ -69,6 +69,6 @@ internal sealed class PageWriter(
     }
 
     /// <summary>Renders a page that loads the same address again, from this site.</summary>
-    public async Task<IResult> AgainAsync(HttpContext http, string path) =>
+    public async Task<IResult> RefreshAsync(HttpContext http, string path) =>
         new HtmlResult(200, await RenderAsync<AgainPage, string>(ContextOfAnyone(http), path));
 }

@@ -161,7 +161,7 @@ internal sealed record RefusalWords(string Presented, string Takes, string ToDo)
     public static string TakesOf(Door door)
     {
         var kinds = Kinds.Where(k => (door.Credentials & k.Kind) != 0).Select(k => k.Words);
-        var scope = door.Authorization.Words;
+        var scope = door.Authorization.Description;
         return string.Join("; or ", kinds) + (scope is "-" or "any" ? "." : $". It asks for: {scope}.");
     }
 

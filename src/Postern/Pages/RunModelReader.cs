@@ -25,7 +25,7 @@ internal sealed class RunModelReader(
     public const int MaxCounted = 10_000;
 
     /// <summary>Returns the same run as it is now, or null when it is gone.</summary>
-    public async ValueTask<RunModel?> AgainAsync(Run run, RunSight sight) =>
+    public async ValueTask<RunModel?> ReloadAsync(Run run, RunSight sight) =>
         await runs.FindAsync(run.Project, run.Id) is { } now ? await OfAsync(now, sight) : null;
 
     public async ValueTask<RunModel> OfAsync(Run run, RunSight sight)

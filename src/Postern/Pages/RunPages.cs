@@ -45,7 +45,7 @@ internal sealed class RunPages(PageWriter writer, PageFeeds feeds, RunFinder fin
             feeds.PicturesOf<RunNow, RunModel>(
                 $"run {run.Id} pages {sight}",
                 run.Id,
-                () => reader.AgainAsync(run, sight),
+                () => reader.ReloadAsync(run, sight),
                 WatchedRow.Run(run.Project, run.Id)
             )
         );

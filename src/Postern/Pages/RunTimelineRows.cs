@@ -87,7 +87,7 @@ internal static class RunTimelineRows
             if (before is { } ended)
                 rows.Add(new("waits to try again", ended, attempt.At, "pause", "schedule", "", false));
             before = attempt.At + (attempt.DurationMilliseconds * 1000);
-            var (label, answer) = ($"{delivery.Type}, try {number}", Wire.Cut(attempt.Words, 200));
+            var (label, answer) = ($"{delivery.Type}, try {number}", Wire.Cut(attempt.Explanation, 200));
             rows.Add(
                 new(
                     label,

@@ -14,7 +14,7 @@ internal sealed record TurnedAway(string Reason, long Times, long LastAt, string
     private const int MostAddresses = 3;
 
     /// <summary>The explanation, which the sender does not get.</summary>
-    public string Words =>
+    public string Explanation =>
         Reason switch
         {
             "no_signature" => "no signature",

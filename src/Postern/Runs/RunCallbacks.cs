@@ -87,7 +87,7 @@ internal sealed class RunCallbacks(RunStore runs, Outbox outbox, MasterKey maste
         await HeldRun.LockAsync(tx, delivery.Project, delivery.Subject);
 
     public override ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt) =>
-        DeliveryTrace.AddAsync(tx, delivery, "callback", accepted: false, attempt.Words);
+        DeliveryTrace.AddAsync(tx, delivery, "callback", accepted: false, attempt.Explanation);
 
     public override async ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason)
     {

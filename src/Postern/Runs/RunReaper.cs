@@ -27,7 +27,7 @@ internal sealed class RunReaper(
     protected override async Task PollAsync(CancellationToken stop)
     {
         await AllAsync(runs.PastDeadlineAsync, run => run.Id, run => SettleAsync(run, EndLateAsync), stop);
-        await AllAsync(runs.LostByWorkersAsync, run => run.Id, run => SettleAsync(run, OfferAgainAsync), stop);
+        await AllAsync(runs.LostByWorkersAsync, run => run.Id, run => SettleAsync(run, EndLostLeaseAsync), stop);
     }
 
     /// <summary>Returns false when there was nothing left to do.</summary>
@@ -67,7 +67,7 @@ internal sealed class RunReaper(
         );
     }
 
-    private async ValueTask<HeldRun?> OfferAgainAsync(Tx tx, HeldRun run)
+    private async ValueTask<HeldRun?> EndLostLeaseAsync(Tx tx, HeldRun run)
     {
         if (run.ClaimUntil is not { } until || until > tx.Now)
             return null;

@@ -163,7 +163,7 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
     }
 
     /// <summary>Returns the code and the text of a refusal.</summary>
-    public static (string Code, string Words) Explain(ReportOutcome refused) =>
+    public static (string Code, string Message) Explain(ReportOutcome refused) =>
         refused switch
         {
             ReportOutcome.Invalid r => (ReportCode.Validation, $"{r.Field} {r.Problem}"),

@@ -104,9 +104,9 @@ internal sealed class Transcript(Database database, SessionEvents events)
     }
 
     /// <summary>Returns the state of the transcript, or null when there is no such session.</summary>
-    public ValueTask<TranscriptStand?> StandAsync(SessionRef name) =>
+    public ValueTask<TranscriptState?> StateAsync(SessionRef name) =>
         database.ReadAsync(tx =>
-            tx.FirstAsync<TranscriptStand?>(
+            tx.FirstAsync<TranscriptState?>(
                 """
                 SELECT merges, CASE WHEN merges > 0 THEN updated_at ELSE 0 END,
                   (SELECT seq || ' ' || id FROM message WHERE project = $1 AND session = $2 ORDER BY seq DESC LIMIT 1)
@@ -121,12 +121,12 @@ internal sealed class Transcript(Database database, SessionEvents events)
     /// <param name="merges">How often results were merged.</param>
     /// <param name="mergedAt">When.</param>
     /// <param name="newest">Number and id of the newest message, read in one look; null where there is none.</param>
-    private static TranscriptStand StandOf(long merges, long mergedAt, string? newest)
+    private static TranscriptState StandOf(long merges, long mergedAt, string? newest)
     {
         if (newest is null)
-            return new TranscriptStand(0, merges, mergedAt, null);
+            return new TranscriptState(0, merges, mergedAt, null);
         var space = newest.IndexOf(' ', StringComparison.Ordinal);
-        return new TranscriptStand(long.Parse(newest.AsSpan(0, space)), merges, mergedAt, newest[(space + 1)..]);
+        return new TranscriptState(long.Parse(newest.AsSpan(0, space)), merges, mergedAt, newest[(space + 1)..]);
     }
 
     /// <summary>

@@ -343,7 +343,7 @@ internal sealed class TurnAssembler
         : null;
 
     /// <param name="name">
-    /// Of a text its kind and id; of another block what it replaces; empty for what has none. </param>
+    /// Of a text its kind and id; of another block what it replaces; empty for what has none.</param>
     /// <param name="json">The whole block; null for a text, which grows.</param>
     private sealed class Block(string name, byte[]? json)
     {

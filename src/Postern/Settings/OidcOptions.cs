@@ -40,7 +40,7 @@ internal sealed class OidcOptions
     public bool IsOn() => Authority.Length > 0;
 
     /// <summary>Returns what is wrong with the settings together, or null.</summary>
-    public string? WhatIsWrong() =>
+    public string? Validate() =>
         (Authority.Length > 0, ClientId.Length > 0) switch
         {
             (true, false) => "Postern:Console:Oidc:ClientId is missing beside Postern:Console:Oidc:Authority",

@@ -57,7 +57,7 @@ internal static class SettingsReader
         Bind(options, "Postern", given, faults);
         foreach (var name in given.Keys)
             faults.Add($"{name} is no setting; see docs/configuration.md");
-        if (options.Console.Oidc.WhatIsWrong() is { } together)
+        if (options.Console.Oidc.Validate() is { } together)
             faults.Add(together);
         return faults.Count == 0 ? options : throw new SettingsException(faults);
     }
@@ -159,7 +159,7 @@ internal static class SettingsReader
             foreach (var rule in property.GetCustomAttributes<ValidationAttribute>())
             {
                 if (!rule.IsValid(converted))
-                    faults.Add($"{name} = \"{text}\" {Words(rule)}");
+                    faults.Add($"{name} = \"{text}\" {Describe(rule)}");
             }
             property.SetValue(section, converted);
         }
@@ -219,7 +219,7 @@ internal static class SettingsReader
         return true;
     }
 
-    private static string Words(ValidationAttribute rule) =>
+    private static string Describe(ValidationAttribute rule) =>
         rule is RangeAttribute range
             ? $"must be from {range.Minimum} to {range.Maximum}"
             : rule.ErrorMessage ?? rule.FormatErrorMessage("");
@@ -267,7 +267,7 @@ internal static class SettingsReader
         {
             var variable = "POSTERN_" + setting.Name["Postern:".Length..].Replace(":", "__", StringComparison.Ordinal);
             text.Append(
-                $"| `{setting.Name}` | `{variable}` | {setting.Default} | {setting.Bounds} | {setting.Words} |\n"
+                $"| `{setting.Name}` | `{variable}` | {setting.Default} | {setting.Bounds} | {setting.Description} |\n"
             );
         }
         return text.ToString();

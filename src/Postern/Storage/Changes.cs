@@ -32,7 +32,7 @@ internal sealed class Changes
     /// <param name="heard">Called at each announcement, on the pool.</param>
     /// <param name="row">
     /// The row that all such commits change: it is looked at now and then, together with many others, in case a hint
-    /// was lost. Without one the listener looks by itself. </param>
+    /// was lost. Without one the listener looks by itself.</param>
     public IDisposable Listen(string topic, Action heard, WatchedRow? row = null) =>
         Add(topic, new Listener(topic, heard, false, row, Call));
 

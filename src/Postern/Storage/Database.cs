@@ -16,7 +16,7 @@ internal abstract class Database : IAsyncDisposable
 {
     /// <summary>Runs a command in a transaction of its own and returns after its commit is on disk.</summary>
     /// <exception cref="StorageUnavailableException">
-    /// The database cannot be reached or takes no more work: nothing was written. </exception>
+    /// The database cannot be reached or takes no more work: nothing was written.</exception>
     /// <exception cref="StorageBusyException">Others hold what the command needs: nothing was written.</exception>
     /// <exception cref="StorageOutcomeUnknownException">The commit was sent and its outcome was not heard.</exception>
     public abstract Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default);

@@ -25,7 +25,7 @@ internal abstract class DatabaseDriver
     /// <summary>
     /// Returns what a fault of one of the databases means and what to do, or null when it is no such fault.
     /// </summary>
-    public static string? WordsOf(Exception fault) =>
+    public static string? ExplainAny(Exception fault) =>
         All.Select(d => d.Explain(fault)).FirstOrDefault(w => w is not null);
 
     /// <summary>Returns whether a text names a database of this kind.</summary>
@@ -34,7 +34,7 @@ internal abstract class DatabaseDriver
     /// <inheritdoc cref="Read"/>
     protected abstract string ReadPlace(string text);
 
-    /// <inheritdoc cref="WordsOf"/>
+    /// <inheritdoc cref="ExplainAny"/>
     protected abstract string? Explain(Exception fault);
 
     /// <summary>Opens it to serve from it, after bringing it to this binary's schema.</summary>
@@ -58,5 +58,5 @@ internal abstract class DatabaseDriver
     public abstract ValueTask<TimeSpan> ClockOffAsync(Database database, long here);
 
     /// <summary>Returns what could be read or forged on the way to the database, or null when nothing could.</summary>
-    public virtual string? WhatIsWeakIn(string place) => null;
+    public virtual string? WeaknessOf(string place) => null;
 }

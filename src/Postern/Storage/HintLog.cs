@@ -24,7 +24,7 @@ internal sealed class HintLog(NpgsqlDataSource source, string node)
     private const int DeletedAtOnce = 5_000;
 
     /// <summary>Tells the other nodes: a row, and a notification with its commit.</summary>
-    public Task TellAsync(long number, string topics, string notification, CancellationToken cancel) =>
+    public Task PublishAsync(long number, string topics, string notification, CancellationToken cancel) =>
         ExecuteAsync(
             $"""
             INSERT INTO hint_log (node, number, at, topics) VALUES ($1, $2, {Clock}, $3)

@@ -21,7 +21,7 @@ internal static class MetaNumbers
         );
 
     /// <summary>Locks the row of a number until the transaction ends.</summary>
-    public static async ValueTask HoldAsync(Tx tx, string name) =>
+    public static async ValueTask LockAsync(Tx tx, string name) =>
         await tx.FirstAsync($"SELECT number FROM meta WHERE name = $1{tx.ForUpdate}", r => r.GetInt64(0), name);
 
     /// <summary>Returns the access version and the database's schema.</summary>

@@ -7,7 +7,7 @@ namespace Postern.Storage;
 /// </summary>
 /// <param name="work">
 /// Done on no thread that others wait for. What it answers is disposed once the command has come to its end: until then
-/// the command finds there what was done for it. </param>
+/// the command finds there what was done for it.</param>
 internal sealed class OutsideFirstException(Func<Task<IAsyncDisposable>> work)
     : Exception("Work must be done outside of the transaction first.")
 {

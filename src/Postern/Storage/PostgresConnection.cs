@@ -116,7 +116,7 @@ internal static class PostgresConnection
     /// Returns what could be read or forged on the way to the database, in words for its operator; null when nothing
     /// could.
     /// </summary>
-    public static string? WhatIsWeakIn(string connectionString)
+    public static string? WeaknessOf(string connectionString)
     {
         var settings = SettingsOf(connectionString);
         return IsLocal(settings)

@@ -39,7 +39,7 @@ internal sealed class PostgresDriver : DatabaseDriver
         return TimeSpan.FromMicroseconds(Math.Abs(here - there));
     }
 
-    public override string? WhatIsWeakIn(string place) => PostgresConnection.WhatIsWeakIn(place);
+    public override string? WeaknessOf(string place) => PostgresConnection.WeaknessOf(place);
 
     protected override string? Explain(Exception fault) =>
         fault switch

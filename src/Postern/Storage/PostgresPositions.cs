@@ -55,7 +55,7 @@ internal sealed class PostgresPositions(TimeProvider clock)
 
     /// <summary>Returns the number up to which nothing more is added.</summary>
     /// <exception cref="StorageBusyException">
-    /// Somebody who writes has not ended, and this node knows of no earlier number. </exception>
+    /// Somebody who writes has not ended, and this node knows of no earlier number.</exception>
     public async ValueTask<long> SettledAsync(PostgresTx tx, CancellationToken cancel)
     {
         var last = await tx.FirstAsync(Last, r => r.GetInt64(0));

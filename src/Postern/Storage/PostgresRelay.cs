@@ -64,7 +64,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
 
     public void Start() =>
         _loops = Task.WhenAll(
-            ForEver("tell", TellAsync),
+            ForEver("tell", PublishAsync),
             ForEver("hear", HearAsync),
             ForEver("read", ReadAsync),
             ForEver("beat", BeatAsync),
@@ -120,7 +120,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
         }
     }
 
-    private async Task TellAsync(CancellationToken stop)
+    private async Task PublishAsync(CancellationToken stop)
     {
         if (Volatile.Read(ref _lost) == 0)
             await _told.Reader.WaitToReadAsync(stop);
@@ -135,7 +135,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
         var number = ++_number;
         try
         {
-            await _log.TellAsync(number, text, NotificationOf(number, text), stop);
+            await _log.PublishAsync(number, text, NotificationOf(number, text), stop);
             Volatile.Write(ref _toldUpTo, number);
         }
         catch (Exception)
@@ -157,7 +157,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
         using var passing = new DriverCancellation(patience.Token);
         try
         {
-            await TellAsync(passing.Token);
+            await PublishAsync(passing.Token);
         }
         catch (Exception fault) when (fault is NpgsqlException or OperationCanceledException or ObjectDisposedException)
         {

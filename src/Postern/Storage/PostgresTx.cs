@@ -9,7 +9,7 @@ namespace Postern.Storage;
 /// <param name="transaction">Null: each statement is its own.</param>
 /// <param name="isBounded">
 /// Whether the first statement brings along how long it and those after it wait for a row and may take. The bounds are
-/// the transaction's own, so they need no session and no round trip of their own. </param>
+/// the transaction's own, so they need no session and no round trip of their own.</param>
 /// <param name="database">Whose clock it is.</param>
 /// <param name="cancel">Interrupts a statement.</param>
 internal sealed class PostgresTx(

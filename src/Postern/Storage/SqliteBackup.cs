@@ -49,7 +49,7 @@ internal static class SqliteBackup
     /// (<see cref="RestoredNumbers"/>).
     /// </summary>
     /// <exception cref="InvalidDataException">
-    /// The file is no Postern database or is damaged: nothing was changed. </exception>
+    /// The file is no Postern database or is damaged: nothing was changed.</exception>
     /// <exception cref="SchemaTooNewException"/>
     public static Restored PutBack(string backup, string database, bool overwrite, IReadOnlyList<CarriedTable> carries)
     {

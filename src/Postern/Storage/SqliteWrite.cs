@@ -89,7 +89,7 @@ internal sealed class SqliteWrite<T>(
     {
         if (Fault is OutsideFirstException outside)
         {
-            _ = AgainAsync(outside);
+            _ = RequeueAsync(outside);
             return;
         }
         if (Fault is null)
@@ -111,7 +111,7 @@ internal sealed class SqliteWrite<T>(
             Answer();
         });
 
-    private async Task AgainAsync(OutsideFirstException outside)
+    private async Task RequeueAsync(OutsideFirstException outside)
     {
         try
         {

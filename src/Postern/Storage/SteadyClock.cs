@@ -79,7 +79,7 @@ internal sealed class SteadyClock(TimeProvider clock)
     /// </summary>
     /// <param name="wall">Its time, Unix microseconds.</param>
     /// <param name="slept">
-    /// Microseconds that the machine was suspended since the last look: time that has passed. </param>
+    /// Microseconds that the machine was suspended since the last look: time that has passed.</param>
     /// <returns>How far it was off, in microseconds.</returns>
     public long FollowWall(long wall, long slept)
     {

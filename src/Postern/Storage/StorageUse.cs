@@ -7,7 +7,7 @@ namespace Postern.Storage;
 /// <param name="asker">Whose connections are used.</param>
 /// <param name="left">
 /// Gives the token that is cancelled when nobody waits for the answer any more; asked for only where something is held
-/// up, since the token costs a request more than a read does. Null: somebody always waits. </param>
+/// up, since the token costs a request more than a read does. Null: somebody always waits.</param>
 internal sealed class StorageUse(Asker asker, Func<CancellationToken>? left = null)
 {
     private static readonly AsyncLocal<StorageUse?> Ambient = new();

@@ -165,7 +165,7 @@ internal sealed class CaptureStart(Database database, CaptureSession sessions, R
         CaptureStore.Insert(tx, capture with { Status = Capture.Filtered, EndedAt = tx.Now });
         await CaptureStore.ForgetFilteredBodiesAsync(tx, trigger.Project, trigger.Uid);
         TriggerStore.Count(tx, trigger);
-        await TellAsync(tx, EventType.TriggerFiltered, trigger, capture);
+        await EmitAsync(tx, EventType.TriggerFiltered, trigger, capture);
         return new CaptureOutcome.FilteredOut(capture.Id);
     }
 
@@ -193,7 +193,7 @@ internal sealed class CaptureStart(Database database, CaptureSession sessions, R
         CaptureStore.Insert(tx, capture with { Session = session, InSeq = inSeq, Run = run, Reason = reason });
         // Last, because the trigger's row is locked after the session's and the run's.
         TriggerStore.TakePlace(tx, trigger);
-        await TellAsync(tx, EventType.TriggerCaptured, trigger, capture);
+        await EmitAsync(tx, EventType.TriggerCaptured, trigger, capture);
         return new CaptureOutcome.Taken(capture.Id);
     }
 
@@ -235,7 +235,7 @@ internal sealed class CaptureStart(Database database, CaptureSession sessions, R
         );
     }
 
-    private ValueTask TellAsync(Tx tx, EventType type, Trigger trigger, Capture capture) =>
+    private ValueTask EmitAsync(Tx tx, EventType type, Trigger trigger, Capture capture) =>
         outbox.EmitAsync(
             tx,
             trigger.Project,

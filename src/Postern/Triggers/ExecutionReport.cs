@@ -23,7 +23,7 @@ internal sealed record ExecutionReport(ExecutionCallback Said, Failure? Failure)
 
     public bool FailureDropped => Said.Failure is not null && Failure is null;
 
-    public string Words =>
+    public string FailureMessage =>
         Failure?.Message
         ?? (Said.ErrorMessage is { Length: > 0 } error ? Wire.Cut(error, 4096) : null)
         ?? (IsInterrupted ? "The execution was interrupted." : "The execution failed.");

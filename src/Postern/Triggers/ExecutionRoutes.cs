@@ -112,7 +112,7 @@ internal sealed class ExecutionRoutes(
             if (session is null)
                 return NoRequest;
             if (report.FailureDropped && capture.Run is not null)
-                await NoteAsync(tx, project, capture.Run);
+                await RecordExecutionAsync(tx, project, capture.Run);
             return await EndAsync(tx, session, capture, report, new Actor("callback_token", name.Request));
         });
 
@@ -170,12 +170,13 @@ internal sealed class ExecutionRoutes(
             report.Failure ?? new Failure(report.IsInterrupted ? ExecutionCallback.Interrupted : "execution_failed")
         ) with
         {
-            Message = report.Words,
+            Message = report.FailureMessage,
         };
         if (
             session.CurrentRun is not null
             && await HeldRun.LockAsync(tx, session.Project, session.CurrentRun) is { IsEnded: false } run
-            && await machine.EndAsync(tx, run.Project, run.Id, Phase.Failed, report.Words, by, failure) is not null
+            && await machine.EndAsync(tx, run.Project, run.Id, Phase.Failed, report.FailureMessage, by, failure)
+                is not null
         )
             return;
         await CaptureStore.SettleAsync(
@@ -185,7 +186,7 @@ internal sealed class ExecutionRoutes(
             capture.InSeq ?? long.MaxValue,
             Capture.Failed,
             failure.Code,
-            report.Words
+            report.FailureMessage
         );
     }
 
@@ -198,7 +199,7 @@ internal sealed class ExecutionRoutes(
                 ? null
                 : (report.Failure ?? new Failure("execution_failed")) with
                 {
-                    Message = report.Words,
+                    Message = report.FailureMessage,
                 },
             Output = OutputOf(report),
             OfItsWorker = true,
@@ -212,7 +213,7 @@ internal sealed class ExecutionRoutes(
             ReportOutcome.NoSuchRun => NoRequest,
             ReportOutcome.Illegal { Terminal: true } => Done("Request already completed"),
             ReportOutcome.Illegal { Asked: true } => AwaitsApproval,
-            var refused => new Refusal(409, RunReports.Explain(refused).Words, RunReports.Explain(refused).Code),
+            var refused => new Refusal(409, RunReports.Explain(refused).Message, RunReports.Explain(refused).Code),
         };
     }
 
@@ -226,7 +227,7 @@ internal sealed class ExecutionRoutes(
             ? output
             : null;
 
-    private static ValueTask NoteAsync(Tx tx, string project, string run) =>
+    private static ValueTask RecordExecutionAsync(Tx tx, string project, string run) =>
         RunEvents.AddAsync(
             tx,
             project,

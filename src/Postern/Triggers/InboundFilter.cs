@@ -258,7 +258,7 @@ internal static class InboundFilter
 
     private static string? ValidatePattern(string pattern) =>
         pattern.Length is > 0 and <= MaxPattern
-            ? WhatIsWrongWithPattern(pattern)
+            ? ValidateExpression(pattern)
             : $"must be a regular expression of 1 to {MaxPattern} characters";
 
     private static string? ValidateList(JsonElement wanted, bool isHeader)
@@ -270,7 +270,7 @@ internal static class InboundFilter
             : $"must be a list of 1 to {MaxRules} values";
     }
 
-    private static string? WhatIsWrongWithPattern(string pattern)
+    private static string? ValidateExpression(string pattern)
     {
         try
         {

@@ -326,9 +326,9 @@ public sealed class OutboundGuardTests
             (await proxied.Client.GetAsync("http://outside.example/hook")).StatusCode
         );
         Assert.Equal("outside.example", receiver.Taken.Last().Headers.Host.ToString());
-        Assert.NotNull(await proxied.WhatIsWrongBeforeProxyAsync("http://10.0.0.1/", default));
+        Assert.NotNull(await proxied.ValidateBeforeProxyAsync("http://10.0.0.1/", default));
         // The exception is the proxy's own address and port, nobody else's.
         await using var beside = await Receiver.StartAsync();
-        Assert.NotNull(await proxied.WhatIsWrongBeforeProxyAsync(beside.Url, default));
+        Assert.NotNull(await proxied.ValidateBeforeProxyAsync(beside.Url, default));
     }
 }

@@ -23,7 +23,7 @@ public sealed class WeakSpotTests
         options.Outbound.AllowedNetworks = ["10.0.0.0/8", "0.0.0.0/0"];
         options.Approvals.DangerousSelfApprovalProjects = ["default"];
         var spots = WeakSpots.OfSettings(options, "Host=db.example.com;SSL Mode=Prefer");
-        var words = string.Join('\n', spots.Select(s => s.Words));
+        var words = string.Join('\n', spots.Select(s => s.Message));
         foreach (
             var says in (string[])
                 ["Outbound:HttpsOnly", "0.0.0.0/0", "Approvals:DangerousSelfApprovalProjects", "SSL Mode=VerifyFull"]
@@ -48,13 +48,13 @@ public sealed class WeakSpotTests
         options.Outbound.AllowedNetworks = ["127.0.0.0/8"];
         var spots = await WeakSpots.OfRowsAsync(server.Database, options, Dns.GetHostAddressesAsync, default);
         Assert.Equal(2, spots.Count);
-        Assert.StartsWith("agent outside: http://8.8.8.8 must be https", spots[0].Words, StringComparison.Ordinal);
+        Assert.StartsWith("agent outside: http://8.8.8.8 must be https", spots[0].Message, StringComparison.Ordinal);
         Assert.StartsWith(
             "webhook endpoint inside: http://127.0.0.1:9 is plain",
-            spots[1].Words,
+            spots[1].Message,
             StringComparison.Ordinal
         );
-        Assert.All(spots, spot => Assert.DoesNotContain("secret-path", spot.Words, StringComparison.Ordinal));
+        Assert.All(spots, spot => Assert.DoesNotContain("secret-path", spot.Message, StringComparison.Ordinal));
 
         async Task PutAsync(string what, object body) =>
             Assert.Equal(201, (await server.SendAsync(HttpMethod.Put, "/api/v1/" + what, server.RootKey, body)).Status);
@@ -117,7 +117,7 @@ public sealed class WeakSpotTests
                 "trigger user/me/weak: its secret must have at least 8 characters; put it again with another",
                 "approval service people: its secret must have at least 24 characters; put it again with another",
             ],
-            spots.Select(s => s.Words)
+            spots.Select(s => s.Message)
         );
     }
 }

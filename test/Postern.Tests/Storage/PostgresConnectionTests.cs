@@ -46,9 +46,9 @@ public sealed class PostgresConnectionTests
     public void The_doctor_has_words_for_a_weaker_mode(string connection, string? says)
     {
         if (says is null)
-            Assert.Null(PostgresConnection.WhatIsWeakIn(connection));
+            Assert.Null(PostgresConnection.WeaknessOf(connection));
         else
-            Assert.Contains(says, PostgresConnection.WhatIsWeakIn(connection), StringComparison.Ordinal);
+            Assert.Contains(says, PostgresConnection.WeaknessOf(connection), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -62,7 +62,7 @@ public sealed class PostgresConnectionTests
             serve.OpenDatabaseAsync(TimeProvider.System, default)
         );
         // What the program prints of it when it starts.
-        var words = DatabaseDriver.WordsOf(fault);
+        var words = DatabaseDriver.ExplainAny(fault);
         Assert.Contains("SSL Mode", words, StringComparison.Ordinal);
         Assert.Contains("Root Certificate", words, StringComparison.Ordinal);
         Assert.Contains("SSLRequest", impostor.Seen, StringComparison.Ordinal);

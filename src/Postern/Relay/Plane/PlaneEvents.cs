@@ -17,34 +17,34 @@ internal sealed class PlaneEvents(Database database, Projects projects, Outbox o
     {
         PlaneLog.Connected(log, plane.Relay, transport);
         standing.ToldAway = false;
-        return TellAsync(plane, "relay.connected", transport, EventType.RelayConnected);
+        return ReportAsync(plane, "relay.connected", transport, EventType.RelayConnected);
     }
 
-    public Task AwayAsync(JoinedPlane plane, string why) => TellAsync(plane, "relay.away", why, EventType.RelayAway);
+    public Task AwayAsync(JoinedPlane plane, string why) => ReportAsync(plane, "relay.away", why, EventType.RelayAway);
 
     /// <summary>The backlog at the relay grows; soon the relay refuses requests.</summary>
     public Task BacklogAsync(JoinedPlane plane, string what) =>
-        TellAsync(plane, "relay.backlog", what, EventType.RelayBacklog);
+        ReportAsync(plane, "relay.backlog", what, EventType.RelayBacklog);
 
     /// <summary>An envelope is missing, or came out of order.</summary>
     public Task GapAsync(JoinedPlane plane, string action, string what)
     {
         PlaneLog.Distrusted(log, plane.Relay, what);
-        return TellAsync(plane, action, what, EventType.RelayGap);
+        return ReportAsync(plane, action, what, EventType.RelayGap);
     }
 
     /// <summary>The relay has no room for a question to a person.</summary>
     public Task NoRoomAsync(JoinedPlane plane, string page) =>
-        TellAsync(plane, "relay.page_refused", $"there is no room for the question {page}", null);
+        ReportAsync(plane, "relay.page_refused", $"there is no room for the question {page}", null);
 
     /// <summary>The relay did what no honest relay does, so the connection ends.</summary>
     public Task DistrustedAsync(JoinedPlane plane, string action, string what)
     {
         PlaneLog.Distrusted(log, plane.Relay, what);
-        return TellAsync(plane, action, what, null);
+        return ReportAsync(plane, action, what, null);
     }
 
-    private async Task TellAsync(JoinedPlane plane, string action, string why, EventType? type)
+    private async Task ReportAsync(JoinedPlane plane, string action, string why, EventType? type)
     {
         var project = await projects.DefaultAsync();
         await database.WriteAsync(async tx =>

@@ -37,7 +37,7 @@ internal sealed class SocketTransport : IRelayTransport
     public long HeardAt => Interlocked.Read(ref _heardAt);
 
     /// <exception cref="RelayRefusedException">
-    /// It was not let in, or something in between takes no WebSocket. </exception>
+    /// It was not let in, or something in between takes no WebSocket.</exception>
     public static async Task<SocketTransport> ConnectAsync(
         JoinedPlane plane,
         RelayHttp http,

@@ -9,7 +9,7 @@ namespace Postern.Relay.Protocol;
 /// <param name="Signed">Whether a 2xx of this door says that a signature was right.</param>
 /// <param name="Verify">
 /// Public keys of Standard Webhooks (<c>whpk_…</c>), where all that open this door are public: a relay may refuse what
-/// none of them fits, because it could not make it itself. </param>
+/// none of them fits, because it could not make it itself.</param>
 internal sealed record DoorEntry(
     string Path,
     string Class,

@@ -8,12 +8,12 @@ namespace Postern.Relay.Server;
 /// </summary>
 internal sealed class RelayAudit(Audit audit, Projects projects)
 {
-    public ValueTask ConnectedAsync(ConnectionRow row) => NoteAsync("relay.connected", row, row.Transport);
+    public ValueTask ConnectedAsync(ConnectionRow row) => WriteAsync("relay.connected", row, row.Transport);
 
     /// <summary>A frame that is malformed, or that another key has signed.</summary>
-    public ValueTask RefusedAsync(ConnectionRow row, string why) => NoteAsync("relay.frame.refused", row, why);
+    public ValueTask RefusedAsync(ConnectionRow row, string why) => WriteAsync("relay.frame.refused", row, why);
 
-    private async ValueTask NoteAsync(string action, ConnectionRow row, string why) =>
+    private async ValueTask WriteAsync(string action, ConnectionRow row, string why) =>
         audit.Note(
             new AuditRow(
                 await projects.DefaultAsync() ?? Audit.NoProject,
