@@ -53,7 +53,7 @@ internal sealed class HistoryStream(
             source,
             messages.Tail,
             cursor + 1,
-            deltas is null ? null : () => NextDelta(deltas.Tail, ref deltaCursor)
+            deltas is null ? null : () => deltas.Tail.TakeNewest(ref deltaCursor)
         );
     }
 
@@ -127,28 +127,6 @@ internal sealed class HistoryStream(
                     return new Batch([.. records.Select(r => new Frame(r.Seq, r.Seq + 1, DeltaFrame(r, run)))], null);
                 }),
         };
-    }
-
-    /// <summary>
-    /// Returns what is new in the deltas, or null. A reader that is behind skips some: the committed message is what
-    /// counts.
-    /// </summary>
-    private static ReadOnlyMemory<byte>? NextDelta(Tail tail, ref long cursor)
-    {
-        while (true)
-        {
-            var frame = tail.Find(cursor, out var behind, out _);
-            if (behind)
-                cursor = tail.Next;
-            else if (frame is null)
-                return null;
-            else
-            {
-                cursor = frame.End;
-                if (frame.Bytes.Length > 0)
-                    return frame.Bytes;
-            }
-        }
     }
 
     private static ReadOnlyMemory<byte> DeltaFrame(Record record, string? run)

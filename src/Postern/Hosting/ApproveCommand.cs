@@ -126,25 +126,40 @@ internal static class ApproveCommand
             throw new SetupException(
                 "What it is about is too large to be shown here: it can be read and decided in the console."
             );
-        var isAsked = parsed.GetValue(Decided) is null;
-        if (isAsked && Console.IsInputRedirected)
+        if (
+            (parsed.GetValue(Decided) is null ? Prompt(parsed, question) : OfOptions(parsed))
+            is not { Word.Length: > 0 } typed
+        )
             return null;
-        var word = parsed.GetValue(Decided) ?? Ask("approve, changes, reject, or Enter to decide nothing: ");
-        if (word.Length == 0)
-            return null;
-        var decision = DecisionOf(word);
-        var option = parsed.GetValue(Chosen);
-        if (isAsked && option is null && question.Options.Count > 0)
-            option = Ask("The number of your choice, or Enter for none: ");
-        var comment = parsed.GetValue(Comment);
-        if (isAsked && comment is null)
-            comment = Ask("Comment (the agent reads it), or Enter for none: ");
-        if (comment?.Length > PageStyle.MaxComment)
+        if (typed.Comment?.Length > PageStyle.MaxComment)
             throw new SetupException($"The comment has more than {PageStyle.MaxComment} characters.");
         return new Said(
-            decision,
-            string.IsNullOrEmpty(option) ? null : PlaceOf(option, question),
-            string.IsNullOrWhiteSpace(comment) ? null : comment.Trim()
+            DecisionOf(typed.Word),
+            string.IsNullOrEmpty(typed.Option) ? null : PlaceOf(typed.Option, question),
+            string.IsNullOrWhiteSpace(typed.Comment) ? null : typed.Comment.Trim()
+        );
+    }
+
+    private static Typed OfOptions(ParseResult parsed) =>
+        new(parsed.GetValue(Decided)!, parsed.GetValue(Chosen), parsed.GetValue(Comment));
+
+    /// <summary>Asks for what the options do not say. Returns null when the person decides nothing.</summary>
+    private static Typed? Prompt(ParseResult parsed, ShownQuestion question)
+    {
+        if (Console.IsInputRedirected)
+            return null;
+        var word = Ask("approve, changes, reject, or Enter to decide nothing: ");
+        if (word.Length == 0)
+            return null;
+        // A wrong word is refused before anything else is asked.
+        DecisionOf(word);
+        var option = parsed.GetValue(Chosen);
+        if (option is null && question.Options.Count > 0)
+            option = Ask("The number of your choice, or Enter for none: ");
+        return new Typed(
+            word,
+            option,
+            parsed.GetValue(Comment) ?? Ask("Comment (the agent reads it), or Enter for none: ")
         );
     }
 
@@ -165,6 +180,8 @@ internal static class ApproveCommand
         Console.Write(words);
         return Console.ReadLine()?.Trim() ?? "";
     }
+
+    private sealed record Typed(string Word, string? Option, string? Comment);
 
     private sealed record Said(string Decision, int? Option, string? Comment);
 }

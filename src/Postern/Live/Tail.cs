@@ -95,6 +95,29 @@ internal sealed class Tail
         }
     }
 
+    /// <summary>
+    /// Takes the next frame that is not empty, or null when there is none yet. A reader that is behind skips to the
+    /// newest: for text that somebody watches while it is written, where only the committed message counts.
+    /// </summary>
+    /// <param name="cursor">The number that comes next; moved behind what was taken or skipped.</param>
+    public ReadOnlyMemory<byte>? TakeNewest(ref long cursor)
+    {
+        while (true)
+        {
+            var frame = Find(cursor, out var behind, out _);
+            if (behind)
+                cursor = Next;
+            else if (frame is null)
+                return null;
+            else
+            {
+                cursor = frame.End;
+                if (frame.Bytes.Length > 0)
+                    return frame.Bytes;
+            }
+        }
+    }
+
     /// <summary>Something may be new. Several pokes during a read cause one more read.</summary>
     public void Poke()
     {

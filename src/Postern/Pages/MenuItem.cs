@@ -5,41 +5,33 @@ namespace Postern.Pages;
 /// <param name="Count">What waits there; 0 shows nothing.</param>
 internal sealed record MenuItem(string Path, string Label, string Icon, long Count = 0)
 {
-    public static IEnumerable<MenuItem> Of(PageContext context)
-    {
-        yield return new("", "Overview", "graph");
-        if (context.MayList("sessions"))
-            yield return new("/sessions", "Sessions", "comment-discussion");
-        if (context.MayList("runs"))
-            yield return new("/runs", "Runs", "workflow");
-        if (context.MayList("triggers"))
-            yield return new("/triggers", "Triggers", "webhook");
-        if (context.MayList("approvals"))
-            yield return new("/approvals", "Approvals", "law", context.Waiting.Approvals);
-        if (context.MayList("deliveries"))
-            yield return new("/deliveries", "Deliveries", "paper-airplane", context.Waiting.DeadLetters);
-        if (context.MayList("deliveries"))
-            yield return new("/endpoints", "Endpoints", "inbox");
-        if (context.MayList("tasks"))
-            yield return new("/agents", "Agents", "agent");
-        if (context.MayList("runs"))
-            yield return new("/workflows", "Workflows", "tools");
-        if (context.MayPlay)
-            yield return new("/playground", "Playground", "beaker");
-        if (context.MayAdmin)
-        {
-            yield return new("/doors", "Doors", "shield-lock");
-            yield return new("/keys", "Keys", "key-asterisk");
-            yield return new("/audit", "Audit", "log");
-        }
-        if (context.MayAdmin && context.IsDefaultProject)
-        {
-            yield return new("/server", "Server", "tools");
-            yield return new("/relay", "Relay", "link-external");
-        }
-        if (MayBulk(context))
-            yield return new("/bulk", "Many at once", "sync");
-    }
+    public static IEnumerable<MenuItem> Of(PageContext context) =>
+        All.Where(line => line.IsFor(context))
+            .Select(line => line.Item with { Count = line.Count?.Invoke(context) ?? 0 });
+
+    private static readonly Line[] All =
+    [
+        new(_ => true, new("", "Overview", "graph")),
+        new(c => c.MayList("sessions"), new("/sessions", "Sessions", "comment-discussion")),
+        new(c => c.MayList("runs"), new("/runs", "Runs", "workflow")),
+        new(c => c.MayList("triggers"), new("/triggers", "Triggers", "webhook")),
+        new(c => c.MayList("approvals"), new("/approvals", "Approvals", "law"), c => c.Waiting.Approvals),
+        new(
+            c => c.MayList("deliveries"),
+            new("/deliveries", "Deliveries", "paper-airplane"),
+            c => c.Waiting.DeadLetters
+        ),
+        new(c => c.MayList("deliveries"), new("/endpoints", "Endpoints", "inbox")),
+        new(c => c.MayList("tasks"), new("/agents", "Agents", "agent")),
+        new(c => c.MayList("runs"), new("/workflows", "Workflows", "tools")),
+        new(c => c.MayPlay, new("/playground", "Playground", "beaker")),
+        new(c => c.MayAdmin, new("/doors", "Doors", "shield-lock")),
+        new(c => c.MayAdmin, new("/keys", "Keys", "key-asterisk")),
+        new(c => c.MayAdmin, new("/audit", "Audit", "log")),
+        new(c => c.MayAdmin && c.IsDefaultProject, new("/server", "Server", "tools")),
+        new(c => c.MayAdmin && c.IsDefaultProject, new("/relay", "Relay", "link-external")),
+        new(MayBulk, new("/bulk", "Many at once", "sync")),
+    ];
 
     /// <summary>Returns whether there is a bulk action that the person may do.</summary>
     private static bool MayBulk(PageContext context) =>
@@ -47,4 +39,8 @@ internal sealed record MenuItem(string Path, string Label, string Icon, long Cou
         || context.May("admin", "sessions")
         || context.May("write", "deliveries")
         || context.May("trigger", "triggers");
+
+    /// <param name="IsFor">Whether the person may open it.</param>
+    /// <param name="Count">What waits there; null: nothing is counted.</param>
+    private sealed record Line(Func<PageContext, bool> IsFor, MenuItem Item, Func<PageContext, long>? Count = null);
 }

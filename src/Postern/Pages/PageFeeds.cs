@@ -119,27 +119,8 @@ internal sealed class PageFeeds(PageWriter writer, PageStreams places, StorageNe
             log,
             following.Tail,
             cursor,
-            () => storage() ?? NewestOf(other.Tail, ref next)
+            () => storage() ?? other.Tail.TakeNewest(ref next)
         );
-    }
-
-    /// <summary>Returns what is new in the log that is shown beside the page, or null.</summary>
-    private static ReadOnlyMemory<byte>? NewestOf(Tail tail, ref long cursor)
-    {
-        while (true)
-        {
-            var frame = tail.Find(cursor, out var behind, out _);
-            if (behind)
-                cursor = tail.Next;
-            else if (frame is null)
-                return null;
-            else
-            {
-                cursor = frame.End;
-                if (frame.Bytes.Length > 0)
-                    return frame.Bytes;
-            }
-        }
     }
 
     private sealed class Feed(Func<HttpContext, Task> open) : IResult

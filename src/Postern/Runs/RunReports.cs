@@ -63,14 +63,8 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
         Ahead<byte[]?>? earlier
     )
     {
-        if (!workflow.States.TryGetValue(report.Status, out var state))
-            return new ReportOutcome.Invalid(
-                "status",
-                $"must be a state of the workflow {workflow.Name}: "
-                    + $"{string.Join(", ", workflow.States.Keys.Order(StringComparer.Ordinal))}"
-            );
-        if (state.Phase == Phase.Failed && report.Failure is null)
-            return new ReportOutcome.Invalid("failure_code", $"is required with the status {report.Status}");
+        if (WhyInvalid(workflow, report) is { } invalid)
+            return invalid;
         if (earlier is not null && Repeat(run, report, await earlier) is { } repeat)
             return repeat;
         if (report.Attempt is { } attempt && attempt != run.Attempt)
@@ -80,6 +74,20 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
         if (run.IsEnded)
             return new ReportOutcome.Illegal(run.Status, report.Status, [], Terminal: true);
         return JudgeMove(run, workflow, report.Status);
+    }
+
+    /// <summary>Returns what a workflow cannot accept of a report, whatever the run's state, or null.</summary>
+    private static ReportOutcome.Invalid? WhyInvalid(Workflow workflow, Report report)
+    {
+        if (!workflow.States.TryGetValue(report.Status, out var state))
+            return new ReportOutcome.Invalid(
+                "status",
+                $"must be a state of the workflow {workflow.Name}: "
+                    + $"{string.Join(", ", workflow.States.Keys.Order(StringComparer.Ordinal))}"
+            );
+        return state.Phase == Phase.Failed && report.Failure is null
+            ? new ReportOutcome.Invalid("failure_code", $"is required with the status {report.Status}")
+            : null;
     }
 
     /// <summary>Returns the outcome of an earlier report with the same id, or null when there is none.</summary>

@@ -12,35 +12,33 @@ namespace Postern.Sessions;
 internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
 {
     /// <summary>Returns the whole row, for routes that show or change it.</summary>
-    public async ValueTask<Checked<Session>> FindAsync(
-        HttpContext http,
-        ProjectCaller caller,
-        int segment,
-        string action
-    )
-    {
-        if (RequestPath.Segment(http, segment) is not { } reference)
-            return NotFound(caller);
-        var session = await sessions.FindAsync(caller.Project, reference);
-        if (Check(caller, reference, session is null ? null : Conversation.NameOf(session), action) is { } refusal)
-            return refusal;
-        return session!;
-    }
+    public ValueTask<Checked<Session>> FindAsync(HttpContext http, ProjectCaller caller, int segment, string action) =>
+        FindAsync(http, caller, segment, action, sessions.FindAsync, Conversation.NameOf);
 
     /// <summary>Returns the part that never changes, for appends and streams.</summary>
-    public async ValueTask<Checked<SessionRef>> NameAsync(
+    public ValueTask<Checked<SessionRef>> NameAsync(
         HttpContext http,
         ProjectCaller caller,
         int segment,
         string action
+    ) => FindAsync(http, caller, segment, action, sessions.NameAsync, name => name);
+
+    private async ValueTask<Checked<T>> FindAsync<T>(
+        HttpContext http,
+        ProjectCaller caller,
+        int segment,
+        string action,
+        Func<string, string, ValueTask<T?>> find,
+        Func<T, SessionRef> nameOf
     )
+        where T : class
     {
         if (RequestPath.Segment(http, segment) is not { } reference)
             return NotFound(caller);
-        var name = await sessions.NameAsync(caller.Project, reference);
-        if (Check(caller, reference, name, action) is { } refusal)
+        var found = await find(caller.Project, reference);
+        if (Check(caller, reference, found is null ? null : nameOf(found), action) is { } refusal)
             return refusal;
-        return name!;
+        return found!;
     }
 
     /// <summary>The same, but a name that no session has yet is accepted.</summary>

@@ -157,27 +157,19 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
 
     /// <summary>Returns active webhooks, ordered by project and uid.</summary>
     public ValueTask<List<Trigger>> WebhooksAsync(string project, string uid, int limit) =>
-        database.ReadAsync(tx =>
-            tx.ListAsync(
-                $"""
-                SELECT {Row<Trigger>.Columns} FROM agent_trigger
-                WHERE (project, uid) > ($1, $2) AND mode = 'webhook' AND active = 1
-                ORDER BY project, uid LIMIT $3
-                """,
-                Row<Trigger>.Read,
-                project,
-                uid,
-                limit
-            )
-        );
+        ActiveAsync(Trigger.Webhook, project, uid, limit);
 
     /// <summary>Returns active schedules, ordered by project and uid.</summary>
     public ValueTask<List<Trigger>> ScheduledAsync(string project, string uid, int limit) =>
+        ActiveAsync(Trigger.Scheduled, project, uid, limit);
+
+    /// <summary>The mode is part of the text, because each has an index of its own.</summary>
+    private ValueTask<List<Trigger>> ActiveAsync(string mode, string project, string uid, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
                 $"""
                 SELECT {Row<Trigger>.Columns} FROM agent_trigger
-                WHERE (project, uid) > ($1, $2) AND mode = 'scheduled' AND active = 1
+                WHERE (project, uid) > ($1, $2) AND mode = '{mode}' AND active = 1
                 ORDER BY project, uid LIMIT $3
                 """,
                 Row<Trigger>.Read,

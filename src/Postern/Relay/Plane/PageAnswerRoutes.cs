@@ -51,22 +51,23 @@ internal sealed class PageAnswerRoutes(
             fields.Fault("sealed", "must be base64url");
         if (fields.Refusal() is { } wrong)
             return wrong;
-        if (
-            RequestPath.Segment(http, PlaneSegment) is not { } plane
-            || RequestPath.Segment(http, PageSegment) is not { } name
-            || !PageLink.IsPage(name)
-            || await pages.FindAsync(plane, name) is not { } page
-            || await approvals.FindAsync(page.Project, page.Approval) is not { } approval
-        )
+        var plane = RequestPath.Segment(http, PlaneSegment);
+        if (await FindAsync(plane, RequestPath.Segment(http, PageSegment)) is not { } approval)
             return new Refusal(404, "There is no such question", "not_found");
-        var link = texts.LinkOf(plane, page.Project, page.Approval);
+        var link = texts.LinkOf(plane!, approval.Project, approval.Id);
         var opened = PageSeal.TryOpen(link, PageSeal.Answer, given.Nonce!, Base64Url.DecodeFromChars(given.Sealed));
         if (opened is null)
             return failed.Refuse(http, "wrong_link", null, NotSealed);
         return Read(http, opened, given.Nonce!, approval).Try(out var decided, out var refusal)
-            ? await DecideAsync(plane, approval, decided, given.Nonce!)
+            ? await DecideAsync(plane!, approval, decided, given.Nonce!)
             : refusal;
     }
+
+    /// <summary>Returns the question that has a page at a relay, or null.</summary>
+    private async ValueTask<Approval?> FindAsync(string? plane, string? name) =>
+        plane is not null && name is not null && PageLink.IsPage(name) && await pages.FindAsync(plane, name) is { } page
+            ? await approvals.FindAsync(page.Project, page.Approval)
+            : null;
 
     private async Task<IResult> DecideAsync(string plane, Approval approval, Decided decided, string nonce)
     {
