@@ -1,16 +1,18 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Postern.Support;
 
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The OpenAPI document in the hands of tools that nobody here wrote: a linter, and a generator whose client compiles
-/// and works.
+/// The OpenAPI document used by tools that were not written here: a linter, and a generator whose client compiles and
+/// works.
 /// </summary>
 public sealed class GeneratedClientTests(ChatServer chat) : IClassFixture<ChatServer>
 {
     private static readonly string Document = Repository.File("openapi.json");
 
-    /// <summary>The linter looks at the file, and calls nobody.</summary>
+    /// <summary>The linter reads the file and contacts no server.</summary>
     private static readonly Dictionary<string, string> Quiet = new()
     {
         ["REDOCLY_TELEMETRY"] = "off",
@@ -20,12 +22,32 @@ public sealed class GeneratedClientTests(ChatServer chat) : IClassFixture<ChatSe
     [Fact]
     public async Task A_linter_with_its_recommended_rules_finds_nothing()
     {
-        var said = await RunAsync(
-            $"node_modules/@redocly/cli/bin/cli.js lint {Document} --extends recommended --format json"
+        var (code, problems, said) = await LintAsync(Document);
+        Assert.True(code == 0 && problems == 0, said);
+    }
+
+    /// <summary>The same linter, on the same document with one fault: so it reads and judges the document.</summary>
+    [Fact]
+    public async Task The_linter_finds_a_fault_in_the_document()
+    {
+        var document = JsonNode.Parse(await File.ReadAllTextAsync(Document))!;
+        document["paths"]!["/api/v1/runs"]!["post"]!["responses"] = new JsonObject();
+        var spoilt = Path.Combine(Directory.CreateTempSubdirectory("postern-lint-").FullName, "openapi.json");
+        await File.WriteAllTextAsync(spoilt, document.ToJsonString());
+        var (_, problems, said) = await LintAsync(spoilt);
+        Assert.True(problems > 0, said);
+        Directory.Delete(Path.GetDirectoryName(spoilt)!, recursive: true);
+    }
+
+    private static async Task<(int Code, int Problems, string Said)> LintAsync(string document)
+    {
+        var (code, output, error) = await Node.RunAsync(
+            $"node_modules/@redocly/cli/bin/cli.js lint {document} --extends recommended --format json",
+            Quiet
         );
-        var json = said[said.IndexOf('{', StringComparison.Ordinal)..(said.LastIndexOf('}') + 1)];
-        using var report = System.Text.Json.JsonDocument.Parse(json);
-        Assert.True(report.RootElement.GetProperty("problems").GetArrayLength() == 0, said);
+        var json = output[output.IndexOf('{', StringComparison.Ordinal)..(output.LastIndexOf('}') + 1)];
+        using var report = JsonDocument.Parse(json);
+        return (code, report.RootElement.GetProperty("problems").GetArrayLength(), output + error);
     }
 
     [Fact]
