@@ -1,5 +1,5 @@
 namespace Postern.Acceptance;
 
-/// <summary>These assert bounds of time that the contract gives: they run while nothing else does.</summary>
+/// <summary>Tests that assert time limits of the contract. They run while nothing else runs.</summary>
 [CollectionDefinition(nameof(Alone), DisableParallelization = true)]
 public sealed class Alone;

@@ -7,8 +7,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The real process killed while people decide: what was answered as processed is decided, its agent is told once per
-/// id, and what expires while the server is away expires when it is back.
+/// The real process is killed while people decide. Every decision that was answered as processed stands, its agent is
+/// told once for each id, and a question that expires during an absence expires on the return.
 /// </summary>
 public sealed class ApprovalCrashTests
 {
@@ -82,8 +82,7 @@ public sealed class ApprovalCrashTests
                 {
                     while (waiting.TryDequeue(out var asked))
                     {
-                        // Two who disagree, each sent until the server answers: a decision whose answer was lost is
-                        // asked again.
+                        // Two people who disagree; each repeats until the server answers, also after a lost answer.
                         await Task.WhenAll(SendAsync(asked.Request, "approved"), SendAsync(asked.Request, "rejected"));
                         reached.Release();
                     }
@@ -160,7 +159,7 @@ public sealed class ApprovalCrashTests
                 }
                 catch (HttpRequestException)
                 {
-                    // The process was killed in this moment.
+                    // The process has just been killed.
                 }
                 await Task.Delay(20);
             }
@@ -170,7 +169,7 @@ public sealed class ApprovalCrashTests
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task What_expires_while_the_server_is_away_expires_within_five_seconds_of_its_return(Backend backend)
+    public async Task Questions_that_expire_during_an_absence_expire_within_five_seconds_of_the_return(Backend backend)
     {
         var folder = Directory.CreateTempSubdirectory("postern-approvals-").FullName;
         var arguments = Arguments(backend, folder);

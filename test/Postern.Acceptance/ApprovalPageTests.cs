@@ -61,7 +61,7 @@ public sealed class ApprovalPageTests : IAsyncLifetime
         );
     }
 
-    /// <summary>A telephone whose browser runs no script: whatever works here needs none.</summary>
+    /// <summary>A telephone whose browser runs no script: everything that works here needs none.</summary>
     private async Task<IPage> PhoneAsync(bool scripts = false) =>
         await (
             await _browser.NewContextAsync(
@@ -184,7 +184,7 @@ public sealed class ApprovalPageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_decided_elsewhere_meanwhile_is_shown()
+    public async Task A_decision_from_elsewhere_is_shown()
     {
         var (run, url) = await AskAsync();
         var page = await PhoneAsync();
@@ -233,14 +233,14 @@ public sealed class ApprovalPageTests : IAsyncLifetime
             await page.GetByRole(AriaRole.Heading, new PageGetByRoleOptions { Level = 1 }).InnerTextAsync()
         );
         Assert.Equal(1, await page.Locator("form").CountAsync());
-        // The page asked for nothing but itself, and its style was applied: nothing was held back by the policy.
+        // The page loaded nothing else and its style was applied: the policy blocked nothing.
         Assert.All(requests, r => Assert.StartsWith(_server.Url, r, StringComparison.Ordinal));
         Assert.DoesNotContain(errors, e => e.Contains("Content Security Policy", StringComparison.Ordinal));
         Assert.Equal(
             "block",
             await page.EvaluateAsync<string>("getComputedStyle(document.querySelector('label')).display")
         );
-        // What would be put in afterwards does not run either: the policy, not the escaping, stops it.
+        // A script that is added afterwards does not run either: the policy stops it, not the escaping.
         await page.EvaluateAsync(
             "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"document.title=\\'taken\\'\">'); "
                 + "const s = document.createElement('script'); s.textContent = \"document.title='taken'\"; "
@@ -251,7 +251,7 @@ public sealed class ApprovalPageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_is_readable_by_whoever_reads_it()
+    public async Task The_page_is_readable()
     {
         var (_, url) = await AskAsync(
             new

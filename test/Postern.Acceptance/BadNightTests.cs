@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>The sample that makes a server's bad night does what its first lines say.</summary>
+/// <summary>The sample that makes a server's bad night does what its first lines promise.</summary>
 public sealed class BadNightTests
 {
     private const int Loop = 12;

@@ -5,7 +5,7 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The real process killed in the middle of a job, again and again: nothing is done twice or left out.
+/// The real process is killed in the middle of a job, again and again: no item is done twice or left out.
 /// </summary>
 public sealed class BulkCrashTests
 {
@@ -61,7 +61,7 @@ public sealed class BulkCrashTests
         var (kills, seen) = (0, 0L);
         while (kills < 3)
         {
-            // Some were done since it was started again, and some are left.
+            // Some were done after the restart, and some are left.
             await WaitFor.TrueAsync(async () => await DoneAsync(http, job) is var done && done > seen);
             await server.KillAsync();
             await server.DisposeAsync();
@@ -77,7 +77,7 @@ public sealed class BulkCrashTests
             TimeSpan.FromSeconds(60)
         );
         Assert.Equal((Runs, Runs, 0, 0), BulkCalls.Numbers(await JobAsync(http, job)));
-        // The start once more, as a client would that heard no answer.
+        // The start again, as a client would send it after a lost answer.
         Assert.Equal(job, (
                 await PostAsync(
                     http,

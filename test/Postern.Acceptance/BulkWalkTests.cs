@@ -9,8 +9,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// What an operator does to many things, in a real browser, from the overview in three clicks at most; and the same
-/// with the process killed half-way.
+/// Bulk actions of an operator in a real browser, from the overview in at most three clicks; and the same with the
+/// process killed half-way.
 /// </summary>
 public sealed class BulkWalkTests
 {
@@ -83,7 +83,7 @@ public sealed class BulkWalkTests
         Assert.Equal(missed.Order(StringComparer.Ordinal), delivered.Order(StringComparer.Ordinal));
         var arrived = receiver.Taken.Skip(before).Select(t => t.Headers["webhook-id"].ToString()).ToList();
         Assert.Equal(dead, arrived.Distinct(StringComparer.Ordinal).Count());
-        // What came twice was under way when the process died: its first 2xx was never recorded.
+        // A second request was under way when the process died: its first 2xx was never recorded.
         foreach (var id in arrived.GroupBy(a => a, StringComparer.Ordinal).Where(g => g.Count() > 1).Select(g => g.Key))
             Assert.Single(
                 (await http.GetFromJsonAsync<JsonElement>("/api/v1/deliveries/" + id))
@@ -117,7 +117,7 @@ public sealed class BulkWalkTests
         await MakeAsync("loop", 3);
         await WaitFor.TrueAsync(async () => (await CountAsync(server, "trigger=user/u/loop")) == 3);
         await KeepFiguresAsync(server);
-        // The loop falls into a later minute, at whose beginning it is now.
+        // The loop falls into a later minute; the clock stands at its beginning.
         var minute = MetricWidth.Minute.StartOf(server.Database.Now) + (2 * MetricWidth.Minute.Length);
         server.Clock.Advance(TimeSpan.FromMicroseconds(minute - server.Database.Now + 1_000_000));
         await MakeAsync("other", 4);
@@ -152,7 +152,7 @@ public sealed class BulkWalkTests
         Assert.Equal(3, await CountAsync(server, "phase=queued,running&trigger=user/u/loop"));
     }
 
-    /// <summary>What was counted is kept, as it is once a minute.</summary>
+    /// <summary>The counts are stored, as they are once a minute.</summary>
     private static Task KeepFiguresAsync(TestServer server) =>
         server
             .App.Services.GetRequiredService<MetricWriter>()

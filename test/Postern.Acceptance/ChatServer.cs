@@ -7,7 +7,7 @@ public sealed class ChatServer : IAsyncLifetime
 {
     private string _folder = "";
 
-    /// <summary>A key that the command line makes: with rights that are handed on in no other way.</summary>
+    /// <summary>A key from the command line, with rights that only the command line gives.</summary>
     internal async Task<string> KeyAsync(string name, string scopes)
     {
         var made = await PosternCommand.RunAsync($"keys create {name} --scopes {scopes} --data {_folder}");

@@ -4,9 +4,7 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>
-/// The types of chunks, as the npm package <c>ai</c> publishes them in the version that is installed here.
-/// </summary>
+/// <summary>The types of chunks, as the installed version of the npm package <c>ai</c> declares them.</summary>
 public sealed partial class ChunkTypeTests
 {
     [Fact]

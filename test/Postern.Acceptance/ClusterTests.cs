@@ -5,9 +5,9 @@ namespace Postern.Acceptance;
 
 /// <summary>
 /// Two nodes on PostgreSQL as an operator runs it: three members under Patroni with synchronous replication, etcd and
-/// HAProxy, by the files of <c>packaging/cluster</c>. While everybody uses the server, machines of both die and stand
-/// still, and the auditor of the simulation looks for what was lost, doubled, or waits for ever. <c>make cluster</c>
-/// runs it; <c>make test</c> leaves it out, since it takes two minutes of both cores.
+/// HAProxy, with the files of <c>packaging/cluster</c>. While clients of every kind use the server, machines of both
+/// die and freeze, and the auditor of the simulation looks for what was lost, doubled, or waits for ever. <c>make
+/// cluster</c> runs it; <c>make test</c> leaves it out, because it takes both cores for two minutes.
 /// </summary>
 [Trait("Cost", "high")]
 public sealed class ClusterTests

@@ -6,7 +6,7 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>The program as a person meets it: first start, commands beside the server, backup, and the end.</summary>
+/// <summary>The program as a person uses it: first start, commands besides the server, backup, and stopping.</summary>
 public sealed class CommandTests : IDisposable
 {
     private static readonly Dictionary<string, string> None = [];
@@ -26,7 +26,7 @@ public sealed class CommandTests : IDisposable
         await using (var first = await ServeAsync())
         {
             key = first.RootKey;
-            // Once: containers keep what is printed.
+            // Once, because containers store the output.
             Assert.Equal(2, first.Output.Split("pst_root_").Length);
             var export = first
                 .Output.Split('\n')
@@ -243,7 +243,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Stopping_keeps_nobody_waiting()
+    public async Task Stopping_ends_all_waits()
     {
         var server = await ServeAsync();
         using var http = server.Client(server.RootKey);
@@ -258,7 +258,7 @@ public sealed class CommandTests : IDisposable
         var waits = new List<Task<string>> { http.GetStringAsync($"/api/v1/runs/{run}?wait=55") };
         await http.PostAsJsonAsync("/api/v1/agents/p/claim", new { waitSeconds = 10 });
         await http.PostAsJsonAsync($"/api/v1/executions/{run}/request-approval", new { });
-        // It waits for a person by now, which is what it was waited for.
+        // It waits for a person by now, as the test has waited for.
         Assert.Contains("\"waiting\"", await waits[0], StringComparison.Ordinal);
         var other = (
             await (

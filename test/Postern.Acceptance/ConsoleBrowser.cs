@@ -6,8 +6,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The console in a real browser, Debian's Chromium without a window, signed in to a server of this process. What holds
-/// of every page is asked of each by <see cref="CheckAsync"/>.
+/// The console in a real browser, Debian's Chromium without a window, signed in to a server of this process.
+/// <see cref="CheckAsync"/> checks the rules for every page.
 /// </summary>
 internal sealed class ConsoleBrowser : IAsyncDisposable
 {
@@ -36,7 +36,7 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
         return new ConsoleBrowser(url, rootKey, playwright, browser);
     }
 
-    /// <summary>A window, signed in by a key as a person does; by the root key when none is given.</summary>
+    /// <summary>A window, signed in with a key as a person does; with the root key when none is given.</summary>
     public async Task<IPage> SignedInAsync(
         string? key = null,
         int width = 1280,
@@ -66,9 +66,9 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
         ).NewPageAsync();
 
     /// <summary>
-    /// Opens pages wide and light, narrow and dark, and with scripts off: each is answered with 200, says nothing on
-    /// the console of the browser, asks no other origin, has no fault of accessibility that a program can find, and
-    /// does not scroll sideways at 320 px. Pictures are made in all four forms.
+    /// Opens pages wide and light, narrow and dark, and with scripts off. Each must answer 200, write nothing to the
+    /// browser's console, load nothing from another origin, have no accessibility fault that a program can find, and
+    /// not scroll sideways at 320 px. Pictures are made in all four forms.
     /// </summary>
     /// <param name="paths">
     /// Under <c>/console</c>, each with the name of the picture that a document shows of it, or null.
@@ -128,7 +128,7 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
     {
         if (!Pictured)
             return;
-        // One picture of a page stands in the documents that show it; all forms of all are for whoever looks at them.
+        // The documents show one picture of a page. All forms of all pages are for people who check them.
         if (name is not null && form == "light-1280")
             await page.ScreenshotAsync(new() { Path = Path.Combine(Repository.File("docs"), $"console-{name}.png") });
         var words = path.Split('/', '?', '&', '=', '%').Where(w => w.Length is > 0 and < 20).Prepend("console");

@@ -7,8 +7,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The real process killed with kill -9 under open pages, in the middle of what they stream: they come back by
-/// themselves, and show all that was committed, once and in order.
+/// The real process is killed with kill -9 under open pages, in the middle of a stream: they reconnect by themselves,
+/// and show everything that was committed, once and in order.
 /// </summary>
 public sealed class ConsoleCrashTests
 {
@@ -50,7 +50,7 @@ public sealed class ConsoleCrashTests
         await StateAsync(page, "reconnecting");
         await StateAsync(list, "reconnecting");
         server = await ServerProcess.StartAsync(arguments, Environment);
-        // What is said before the page has come back is not missed.
+        // A message from before the page has reconnected is not missed.
         await SayAsync(http, 3, "After it.");
         await StartAsync(http, "new-since");
         await StateAsync(page, "live");
@@ -62,7 +62,7 @@ public sealed class ConsoleCrashTests
             Enumerable.Range(1, committed.GetArrayLength()).Select(i => "m" + i),
             await Messages(page).EvaluateAllAsync<string[]>("e => e.map(a => a.id)")
         );
-        // The answer that was cut is whole: the agent went on where it stood.
+        // The interrupted answer is complete: the agent continued where it stood.
         var texts = await Messages(page).Locator(".text").AllInnerTextsAsync();
         for (var i = 0; i < 60; i++)
             Assert.Equal(2, texts.Count(text => text.Split([' ', '\n']).Contains("word" + i)));
@@ -71,7 +71,7 @@ public sealed class ConsoleCrashTests
         Directory.Delete(folder, recursive: true);
     }
 
-    /// <summary>The names of a live list, once it says that there is one more and it was asked for.</summary>
+    /// <summary>The names in a live list, after it has said that there is one more and it was loaded.</summary>
     private static async Task<string[]> NamesAsync(IPage list)
     {
         var newer = list.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "1 new" });

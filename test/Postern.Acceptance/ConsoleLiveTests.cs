@@ -5,7 +5,9 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>Pages that move, in a real browser: what is said appears, what ends says why, nothing is lost.</summary>
+/// <summary>
+/// Live updates of pages in a real browser: messages appear, an end shows its reason, nothing is lost.
+/// </summary>
 public sealed class ConsoleLiveTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -33,7 +35,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         Assertions.Expect(page.Locator("#stream")).ToContainTextAsync(word, new() { Timeout = 15_000 });
 
     [Fact]
-    public async Task What_is_said_elsewhere_appears_once_and_in_order()
+    public async Task Messages_from_elsewhere_appear_once_and_in_order()
     {
         var session = await SessionAsync("hello");
         var page = await _browser.SignedInAsync();
@@ -44,7 +46,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         await _server.SayAsync("hello", "First <b>bold</b>\r\nevent: end");
         await Assertions.Expect(page.Locator("#messages article")).ToHaveCountAsync(2, new() { Timeout = 15_000 });
         Assert.Equal(0, await page.Locator("#messages b:text-is('bold')").CountAsync());
-        // A form sends from the page itself, and leads back to it.
+        // A form is sent from the page itself, and leads back to it.
         await page.Locator("textarea[name=text]").FillAsync("Second.");
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Send" }).ClickAsync();
         await Assertions.Expect(page.Locator("#messages article")).ToHaveCountAsync(4, new() { Timeout = 15_000 });
@@ -171,7 +173,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
                 await page.Keyboard.PressAsync(key);
             await page.WaitForURLAsync($"{_server.Url}/console/sessions/{ids[at]}");
         }
-        // A box of a row is ticked, and nothing else happens.
+        // A checkbox of a row is ticked, and nothing else happens.
         await page.GotoAsync(_server.Url + "/console/sessions");
         await page.EvaluateAsync(
             "document.querySelector('#sessions td').insertAdjacentElement('beforeend', Object.assign("
@@ -195,7 +197,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         Assert.Equal("agent = a11", await links.First.TextContentAsync());
         await links.Nth(1).ClickAsync();
         await page.WaitForURLAsync(_server.Url + "/console/runs?agent=a10");
-        // What stands in the browser's store is text like any other.
+        // The browser's storage contains text like any other input.
         await page.EvaluateAsync(
             "localStorage.setItem('postern-filters:/console/sessions', "
                 + "JSON.stringify(['name=<img src=x onerror=document.title=1>', 7, 'javascript:1']))"
@@ -212,7 +214,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_person_chose_holds_for_what_comes_live_too()
+    public async Task A_persons_settings_hold_for_live_updates_too()
     {
         var id = await SessionAsync("zoned");
         var page = await _browser.SignedInAsync();
@@ -314,7 +316,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         await Assertions.Expect(one.Locator("#facts")).ToContainTextAsync("1 of 5 taken", new() { Timeout = 15_000 });
         await one.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "1 new" }).ClickAsync();
         await StateAsync(one, "live");
-        // What becomes of it is seen in its row.
+        // The outcome is shown in its row.
         var run = (await _server.GetAsync("/api/v1/runs")).Json.GetProperty("data")[0].GetProperty("id").GetString();
         await _server.PostAsync($"/api/v1/runs/{run}/cancel", new { });
         var status = one.Locator($"[id='c-{capture}'] .badge");
@@ -341,7 +343,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Send" }).ClickAsync();
         await Assertions.Expect(page.Locator("#messages article")).ToHaveCountAsync(4, new() { Timeout = 15_000 });
         await Assertions.Expect(records).ToContainTextAsync("once", new() { Timeout = 15_000 });
-        // The lines run as they stand, against the session that the page shows.
+        // The lines run unchanged, against the session of the page.
         var library = await page.Locator(".beside details pre").First.TextContentAsync();
         var file = Repository.File("test/Postern.Acceptance/clients/of-the-page.mjs");
         await File.WriteAllTextAsync(file, library);

@@ -4,7 +4,7 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The pages of the console in a real browser, on a server that holds something of everything. With
+/// The pages of the console in a real browser, on a server with something of everything. With
 /// <c>UPDATE_SCREENSHOTS=1</c> it writes the pictures of <c>docs/</c>.
 /// </summary>
 public sealed class ConsolePageTests : IAsyncLifetime
@@ -159,7 +159,7 @@ public sealed class ConsolePageTests : IAsyncLifetime
         );
     }
 
-    /// <summary>A question that was asked in the playground: its id.</summary>
+    /// <summary>A question from the playground. Returns its id.</summary>
     private async Task<string> HeldQuestionAsync()
     {
         var (_, cookie) = await ConsoleCookie.OfAsync(_server, "write:runs");
@@ -220,7 +220,7 @@ public sealed class ConsolePageTests : IAsyncLifetime
         foreach (
             var (path, said) in ((string, string)[])
                 [
-                    // Byte for byte what came: with what is redacted it is a repeat of it.
+                    // Byte for byte the original: without the redacted part it is a repeat of it.
                     ("/captures/" + capture, capture),
                     ("/triggers", "issues"),
                     ("/triggers/user/ada/issues", "issues"),
@@ -257,7 +257,7 @@ public sealed class ConsolePageTests : IAsyncLifetime
         }
     }
 
-    /// <summary>What agents, webhooks and clients may call things and say.</summary>
+    /// <summary>Names and texts that agents, webhooks and clients may choose.</summary>
     private static readonly string[] Hostile =
     [
         "</pre></title></textarea><script>document.title='taken'</script><img src=x "
@@ -270,7 +270,7 @@ public sealed class ConsolePageTests : IAsyncLifetime
     ];
 
     [Fact]
-    public async Task What_others_say_is_shown_and_never_run()
+    public async Task Hostile_text_is_shown_and_never_run()
     {
         var asking = await Asking.PrepareAsync(_server);
         var (run, _, _) = await asking.RunningAsync();

@@ -4,8 +4,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// Nine tabs of one person on one session. A browser gives a server without HTTP/2 six connections; none of the tabs
-/// may hang for want of one.
+/// Nine tabs of one person on one session. Without HTTP/2, a browser opens six connections to a server; no tab may hang
+/// for lack of one.
 /// </summary>
 public sealed class ConsoleTabsTests
 {
@@ -30,7 +30,7 @@ public sealed class ConsoleTabsTests
             Assert.Equal(200, (await tab.GotoAsync($"{server.Url}/console/sessions/{id}"))!.Status);
             await StateAsync(tab, "live");
         }
-        // The newest four hold a stream; the others say where it went.
+        // The newest four hold a stream; the others say that they have stopped.
         await WaitFor.TrueAsync(() => Task.FromResult(server.HeldRequests == PagesAtOnce));
         foreach (var tab in tabs.Take(Tabs - PagesAtOnce))
             await StateAsync(tab, "elsewhere");
@@ -40,7 +40,7 @@ public sealed class ConsoleTabsTests
         foreach (var tab in tabs.Skip(Tabs - PagesAtOnce))
             await Assertions.Expect(Messages(tab)).ToHaveCountAsync(2, Patience);
         Assert.All(await Task.WhenAll(tabs.Take(5).Select(t => Messages(t).CountAsync())), c => Assert.Equal(0, c));
-        // Whichever is looked at goes on, and shows what it missed, once and in order.
+        // A tab that gets the focus continues, and shows what it missed, once and in order.
         foreach (var tab in tabs)
         {
             await FocusAsync(tab);
@@ -64,14 +64,14 @@ public sealed class ConsoleTabsTests
     private static Task StateAsync(IPage page, string word) =>
         Assertions.Expect(page.Locator("#stream")).ToContainTextAsync(word, new() { Timeout = 15_000 });
 
-    /// <summary>A window without a screen is never told that it has the focus: it is told here.</summary>
+    /// <summary>A window without a screen never gets the focus event, so the test sends it.</summary>
     private static async Task FocusAsync(IPage page)
     {
         await page.BringToFrontAsync();
         await page.EvaluateAsync("dispatchEvent(new Event('focus'))");
     }
 
-    /// <summary>Connections of browsers to the server: their ends are sockets of another process than this.</summary>
+    /// <summary>The connections of browsers to the server: their other ends are sockets of another process.</summary>
     private static int Connections(TestServer server)
     {
         var (port, mine) = (new Uri(server.Url).Port, OwnSockets());

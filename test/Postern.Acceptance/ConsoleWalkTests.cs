@@ -4,8 +4,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// What an operator does when something is wrong, in a real browser: from the overview in three clicks at most to the
-/// cause and to what puts it right.
+/// What an operator does when something is wrong, in a real browser: from the overview in at most three clicks to the
+/// cause and to the correction.
 /// </summary>
 public sealed class ConsoleWalkTests : IAsyncLifetime
 {
@@ -33,7 +33,7 @@ public sealed class ConsoleWalkTests : IAsyncLifetime
         _clicks = 0;
     }
 
-    /// <summary>Clicks what is there once, and waits for the page that it leads to.</summary>
+    /// <summary>Clicks the only element with this text, and waits for its page.</summary>
     private async Task ClickAsync(ILocator what)
     {
         Assert.True(++_clicks <= 3, "more than three clicks");
@@ -94,7 +94,7 @@ public sealed class ConsoleWalkTests : IAsyncLifetime
         await ClickAsync(_page.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "Open the other run" }));
         Assert.EndsWith("/console/runs/" + scene.Of["slow"].Run, _page.Url, StringComparison.Ordinal);
 
-        // Whose key was wrong is not stuck: it failed, and says with what.
+        // A wrong key does not make a run stuck: the run failed, and says why.
         await _page.GotoAsync(_server.Url + "/console/runs?stuck=true");
         Assert.DoesNotContain("user/w/wrong", await SaidAsync(), StringComparison.Ordinal);
         await _page.GotoAsync(_server.Url + "/console/captures/" + scene.Of["wrong"].Capture);
@@ -120,7 +120,7 @@ public sealed class ConsoleWalkTests : IAsyncLifetime
         var changed = new { webhookAuth = new { scheme = "stripe", secret = "the next secret of the sender" } };
         var patched = await _server.SendAsync(HttpMethod.Put, path, _server.RootKey, changed);
         Assert.Equal(200, patched.Status);
-        // The sender goes on signing with the secret that was replaced, and once sends an old message again.
+        // The sender goes on signing with the replaced secret, and once sends an old message again.
         foreach (var (by, ago) in ((string, long)[])[(secret, 0), (secret, 0), ("the next secret of the sender", 412)])
         {
             var seconds = (_server.Database.Now / 1_000_000) - ago;

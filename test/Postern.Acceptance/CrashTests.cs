@@ -45,7 +45,8 @@ public sealed class CrashTests
         await using var follower = Follower.Start($"http://127.0.0.1:{port}", key, "crash0");
         for (var kill = 0; kill < Kills; kill++)
         {
-            // A signal, not a sleep: so many more acknowledgements, and then at any moment.
+            // A signal, not a sleep: after a number of further acknowledgements, at any moment. The same part is sent
+            // until it is acknowledged, as a retrying client does.
             for (var i = 0; i < 40 + (kill * 7 % 60); i++)
                 await reached.WaitAsync(TimeSpan.FromSeconds(30));
             await server.KillAsync();
@@ -154,8 +155,7 @@ public sealed class CrashTests
     }
 
     /// <summary>
-    /// The SDK's own stream client, unmodified, following through every crash; it prints the number of each record it
-    /// hands on.
+    /// The SDK's own stream client, unmodified, follows through every crash and prints the number of each record.
     /// </summary>
     private sealed class Follower : IAsyncDisposable
     {

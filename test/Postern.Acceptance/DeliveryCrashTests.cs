@@ -6,7 +6,7 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The real process killed and its database stopped, under load, with a receiver that logs what it gets.
+/// The real process is killed and its database stopped, under load, with a receiver that logs its requests.
 /// </summary>
 public sealed class DeliveryCrashTests
 {
@@ -29,7 +29,7 @@ public sealed class DeliveryCrashTests
     {
         var folder = Directory.CreateTempSubdirectory("postern-crash-").FullName;
         await using var receiver = await Receiver.StartAsync();
-        // Now and then it fails, as receivers do.
+        // It fails now and then, as receivers do.
         receiver.Answers = n => n % 97 == 0 ? (503, "") : (200, "");
         var database = backend == Backend.Postgres ? $" --database \"{PostgresServer.NewDatabase()}\"" : "";
         var arguments = $"--data {folder} --urls http://127.0.0.1:{PostgresServer.FreePort()} --dev{database}";
@@ -107,7 +107,7 @@ public sealed class DeliveryCrashTests
             for (var i = 0; i < 150; i++)
                 Assert.True(await reached.WaitAsync(TimeSpan.FromSeconds(30)), "the writers got through");
             postgres.Crash();
-            // While it is away the server says so, and stays.
+            // While the database is away the server says so, and stays.
             for (var i = 0; i < 20; i++)
                 Assert.True(await unavailable.WaitAsync(TimeSpan.FromSeconds(30)), "503 was answered");
             Assert.Equal(200, (int)(await http.GetAsync("/healthz")).StatusCode);
@@ -144,8 +144,7 @@ public sealed class DeliveryCrashTests
     }
 
     /// <summary>
-    /// Starts runs and reports their ends, each under ids of its own until it is acknowledged: what a caller that
-    /// retries does.
+    /// Starts runs and reports their ends, each with its own id until it is acknowledged, as a retrying client does.
     /// </summary>
     private static async Task WriteAsync(
         HttpClient http,
@@ -205,7 +204,7 @@ public sealed class DeliveryCrashTests
                 }
                 catch (HttpRequestException)
                 {
-                    // The process was killed in this moment.
+                    // The process has just been killed.
                 }
                 await Task.Delay(20, CancellationToken.None);
             }

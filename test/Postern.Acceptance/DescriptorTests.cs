@@ -6,11 +6,11 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>More connections than the process may have descriptors.</summary>
+/// <summary>More connections than the process has descriptors for.</summary>
 public sealed class DescriptorTests
 {
     [Fact]
-    public async Task Connections_of_nobody_do_not_end_the_server()
+    public async Task Many_idle_connections_do_not_end_the_server()
     {
         var folder = Directory.CreateTempSubdirectory("postern-descriptors-");
         await using (
@@ -43,7 +43,7 @@ public sealed class DescriptorTests
                 }
                 catch (HttpRequestException)
                 {
-                    // Those that were closed still have their places.
+                    // Closed connections still have their places.
                     return false;
                 }
             });
@@ -51,7 +51,7 @@ public sealed class DescriptorTests
         folder.Delete(recursive: true);
     }
 
-    /// <summary>All at once: the system has accepted them before the server has looked at the first.</summary>
+    /// <summary>All at once: the system has accepted them before the server reads the first.</summary>
     [Fact]
     public async Task A_burst_of_connections_does_not_end_the_server()
     {
@@ -94,8 +94,8 @@ public sealed class DescriptorTests
     }
 
     /// <summary>
-    /// What is first loaded while no descriptor is left cannot be, and the runtime tries only once: a page that was
-    /// not asked for before would be an error until the next start.
+    /// An assembly that is first loaded without a free descriptor cannot be loaded, and the runtime tries only once: a
+    /// page that was not opened before would fail until the next start.
     /// </summary>
     [Fact]
     public async Task Nothing_is_loaded_any_more_once_the_server_listens()

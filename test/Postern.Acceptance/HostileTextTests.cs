@@ -5,8 +5,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// Every page of the console, by the door table, on a server where everybody says what would harm whoever looks: it is
-/// shown, and never run.
+/// Every page of the console, by the door table, on a server where every text attacks the viewer: it is shown, and
+/// never run.
 /// </summary>
 public sealed class HostileTextTests : IAsyncLifetime
 {
@@ -29,7 +29,7 @@ public sealed class HostileTextTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_others_say_is_shown_on_every_page_and_never_run()
+    public async Task Hostile_text_is_shown_on_every_page_and_never_run()
     {
         var page = await _browser.SignedInAsync(_world.Admin);
         var (said, asked) = (new List<string>(), new List<string>());
@@ -53,7 +53,7 @@ public sealed class HostileTextTests : IAsyncLifetime
         {
             var path = await PathOfAsync(door);
             await LookAsync(page, path, 200);
-            // A filter that there is not: what was asked is shown again.
+            // An unknown filter: the page shows the request again.
             var query = $"{Uri.EscapeDataString(HostileWorld.Texts[1])}={Uri.EscapeDataString(HostileWorld.Texts[0])}";
             await LookAsync(page, path + (path.Contains('?') ? "&" : "?") + query, null);
         }
@@ -74,10 +74,10 @@ public sealed class HostileTextTests : IAsyncLifetime
         Assert.Contains("<img src=x onerror=", shown, StringComparison.Ordinal);
     }
 
-    /// <summary>Of the thing that says it, where the hostile have one; else of an ordinary one.</summary>
+    /// <summary>Of the hostile thing, if there is one; else of an ordinary one.</summary>
     private async Task<string> PathOfAsync(Door door)
     {
-        // What a page cannot do without stands in the ordinary request.
+        // The page's required parameters are in the ordinary request.
         if (!door.Path.Contains('{'))
             return (await DoorRequests.OfAsync(door, new TimeScene(_world))).Path;
         var parts = door.Path.Split('/');

@@ -6,8 +6,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The real process killed under inbound load: what was answered 200 has its capture, session, run and dispatch; a
-/// repeated delivery id starts nothing twice.
+/// The real process is killed under inbound load: every request that was answered 200 has its capture, session, run and
+/// dispatch; a repeated delivery id starts nothing twice.
 /// </summary>
 public sealed class InboundCrashTests
 {
@@ -75,7 +75,7 @@ public sealed class InboundCrashTests
             "every capture has ended"
         );
         Assert.True(taken.Count > Kills * 40, $"{taken.Count} were taken");
-        // One capture a delivery id, however often it was sent.
+        // One capture for each delivery id, however often it was sent.
         Assert.Equal(taken.Count, taken.Values.Distinct().Count());
         var dispatched = agent
             .Taken.Select(t => JsonSerializer.Deserialize<JsonElement>(t.Body))
@@ -130,7 +130,7 @@ public sealed class InboundCrashTests
                     }
                     catch (HttpRequestException)
                     {
-                        // The process was killed in this moment.
+                        // The process has just been killed.
                     }
                     await Task.Delay(20, CancellationToken.None);
                 }

@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>A node that dies after a commit, before it has told the other nodes of it.</summary>
+/// <summary>A node that dies after a commit, before it has told the other nodes.</summary>
 [Collection(nameof(Alone))]
 public sealed class LastHintTests : IDisposable
 {
@@ -18,7 +18,7 @@ public sealed class LastHintTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task What_a_killed_node_committed_and_told_nobody_reaches_a_stream_on_the_other()
+    public async Task A_commit_that_a_killed_node_has_not_announced_reaches_streams_on_the_other_node()
     {
         var database = PostgresServer.NewDatabase();
         await using var one = await StartAsync("1", database);
@@ -29,7 +29,7 @@ public sealed class LastHintTests : IDisposable
         await using var stream = await StreamAsync(second, "/sessions/s/history");
         Assert.Contains("before", (await stream.NextAsync(Patience))!.Data, StringComparison.Ordinal);
 
-        // Nobody can write a hint now, and everybody can commit.
+        // Nobody can write a hint now, but everybody can commit.
         await using var gate = new NpgsqlConnection(database);
         await gate.OpenAsync();
         var closed = await gate.BeginTransactionAsync();
@@ -38,7 +38,7 @@ public sealed class LastHintTests : IDisposable
         await WaitFor.TrueAsync(async () => await WaitingAsync(gate) > 0, Patience);
 
         await one.KillAsync();
-        // What the dead node asked of the database last would be done all the same: its connection is ended first.
+        // The dead node's last request to the database would still run, so its connection is ended first.
         await ExecuteAsync(gate, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + WaitsToTell);
         await closed.RollbackAsync();
 

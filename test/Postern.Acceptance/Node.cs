@@ -3,7 +3,7 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>Node with the clients' folder.</summary>
+/// <summary>Runs Node.js in the clients' folder.</summary>
 internal static class Node
 {
     private static readonly string Clients = Repository.File("test/Postern.Acceptance/clients");

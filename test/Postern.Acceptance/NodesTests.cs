@@ -66,7 +66,7 @@ public sealed class NodesTests : IAsyncLifetime
     {
         using var one = _one.Client(_key);
         using var two = _two.Client(_key);
-        // The command line makes the key that may decide, and so is given links.
+        // The command line makes the key that may decide, so it sees links.
         using var decider = _one.Client(_decider);
         (await one.PutAsJsonAsync("/api/v1/agents/p", new { kind = "pull" })).EnsureSuccessStatusCode();
         (
@@ -182,7 +182,7 @@ public sealed class NodesTests : IAsyncLifetime
     {
         using var one = _one.Client(_key);
         using var two = _two.Client(_key);
-        // The command line makes the key that may decide, and so is given links.
+        // The command line makes the key that may decide, so it sees links.
         using var decider = _one.Client(_decider);
         (await one.PutAsJsonAsync("/api/v1/agents/p", new { kind = "pull" })).EnsureSuccessStatusCode();
         var claim = PostAsync(two, "/api/v1/agents/p/claim", new { waitSeconds = 20 });
@@ -278,8 +278,7 @@ public sealed class NodesTests : IAsyncLifetime
         );
         await using (var stream = await StreamAsync(two, "/realtime/v1/sessions/moved/out"))
             await stream.RecordsAsync(r => r.Count > 10);
-        // Whichever node has the turn: it is killed; the other goes on when the lease has run out, and repeats no
-        // record.
+        // The node that has the turn is killed. The other one continues after the lease, and repeats no record.
         await _one.KillAsync();
         await using var rest = await StreamAsync(two, "/realtime/v1/sessions/moved/out");
         var records = await rest.RecordsAsync(r => r.Any(EventReader.IsTurnComplete));

@@ -4,7 +4,7 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// Signing in by an identity provider in a real browser; and what the program does of it where it is not used.
+/// Signing in with an identity provider in a real browser; and a program without a provider does not load that code.
 /// </summary>
 public sealed class OidcSignInTests : IDisposable
 {
@@ -25,7 +25,7 @@ public sealed class OidcSignInTests : IDisposable
         var page = await browser.NewPageAsync(scripts);
         var said = new List<string>();
         page.Console += (_, message) => said.Add(message.Text);
-        // From the provider's site, as with a link in an alert; the strict cookie comes all the same.
+        // From the provider's site, as with a link in an alert; the strict cookie still works.
         await page.GotoAsync(server.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal) + "/healthz");
         await page.GotoAsync(server.Url + "/console/runs?phase=failed");
         await page.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "Sign in with" }).ClickAsync();
@@ -34,7 +34,7 @@ public sealed class OidcSignInTests : IDisposable
         await page.WaitForURLAsync(server.Url + "/console/runs?phase=failed");
         Assert.Equal("Runs", await page.Locator("h1").InnerTextAsync());
         Assert.Contains("ada@example.com", await page.ContentAsync(), StringComparison.Ordinal);
-        // Back shows no page that signs in a second time, and signs nobody out.
+        // Going back opens no page that signs in a second time, and signs nobody out.
         await page.GotoAsync(server.Url + "/console/runs");
         Assert.Equal("Runs", await page.Locator("h1").InnerTextAsync());
         Assert.DoesNotContain(said, s => s.Contains("Policy", StringComparison.OrdinalIgnoreCase));

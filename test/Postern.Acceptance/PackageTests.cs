@@ -3,7 +3,7 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>What an operator installs: each package is made, installed in a folder of its own, and started.</summary>
+/// <summary>The packages for operators: each is made, installed in a folder of its own, and started.</summary>
 public sealed class PackageTests
 {
     [Fact]
@@ -56,7 +56,7 @@ public sealed class PackageTests
     {
         var folder = Directory.CreateTempSubdirectory("postern-unit").FullName;
         var unit = await File.ReadAllTextAsync(Repository.File("packaging/postern.service"));
-        // The program has to be where the unit says; here it is not installed.
+        // The program must be where the unit says; in this test it is not installed.
         var copy = Path.Combine(folder, "postern.service");
         await File.WriteAllTextAsync(copy, unit.Replace("/usr/bin/postern", "/bin/true", StringComparison.Ordinal));
         Assert.DoesNotContain(
@@ -119,7 +119,7 @@ public sealed class PackageTests
             ["--root=" + root, "--force-not-root", "--force-script-chrootless", "--force-depends", .. arguments]
         );
 
-    /// <summary>Returns what it printed; anything but success fails the test.</summary>
+    /// <summary>Returns its output; any failure fails the test.</summary>
     private static async Task<string> RunAsync(string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments)
@@ -128,7 +128,7 @@ public sealed class PackageTests
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        // Not the settings of the test run: its server and its build are others.
+        // Not the settings of the test run, which are for another server and build.
         foreach (
             var name in start.Environment.Keys.Where(k => k.StartsWith("MSBuild", StringComparison.Ordinal)).ToList()
         )

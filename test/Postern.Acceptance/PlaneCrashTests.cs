@@ -7,15 +7,15 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The real process as a plane, killed while a relay hands over: what was handed over has one effect and one outcome,
-/// however often it comes.
+/// The real process as a plane, killed while a relay hands over: every envelope has one effect and one outcome, however
+/// often it comes.
 /// </summary>
 public sealed class PlaneCrashTests
 {
     private static readonly int Kills = CrashRounds.Of(12);
     private const int Lanes = 8;
 
-    /// <summary>As many as the triggers take in all, whose runs nobody works off.</summary>
+    /// <summary>As many as the triggers accept in all; nobody works on their runs.</summary>
     private static readonly int OfRound = Math.Min(96, Lanes * 990 / (Kills + 1));
 
     [Theory]

@@ -5,8 +5,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// Inbound requests as providers sign them, with their own libraries from npm: valid, tampered, stale, repeated, and
-/// with a secret that is being rotated.
+/// Inbound requests that providers' own npm libraries have signed: valid, tampered, stale, repeated, and with a secret
+/// that is being rotated.
 /// </summary>
 public sealed class ProviderTests : IAsyncLifetime
 {
@@ -42,12 +42,7 @@ public sealed class ProviderTests : IAsyncLifetime
     [InlineData("sentry", "sentry", "8f742231b10e8888abcd99yyyzzz85a5", "another secret")]
     [InlineData("zoom", "zoom", "8f742231b10e8888abcd99yyyzzz85a5", "another secret")]
     [InlineData("hmac", "hmac", "8f742231b10e8888abcd99yyyzzz85a5", "another secret of 24 characters")]
-    public async Task A_provider_is_believed_and_nobody_else(
-        string signer,
-        string scheme,
-        string secret,
-        string newSecret
-    )
+    public async Task Only_the_provider_is_believed(string signer, string scheme, string secret, string newSecret)
     {
         var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         await ConfigureAsync(scheme, secret);
@@ -56,13 +51,13 @@ public sealed class ProviderTests : IAsyncLifetime
         Assert.True(valid.Status == 200, valid.ToString());
         var first = valid.Json.GetProperty("data").GetProperty("requestId").GetString();
 
-        // The same message again does nothing, except for the scheme that knows no messages.
+        // The same message again does nothing, except for the scheme without messages.
         var repeated = (await SendAsync(Body, headers)).Json.GetProperty("data");
         Assert.Equal(scheme != "gitlab", repeated.TryGetProperty("duplicate", out _));
         if (scheme != "gitlab")
             Assert.Equal(first, repeated.GetProperty("requestId").GetString());
-        // Overheard and sent again with an id of one's own beside it: what is signed decides, where the scheme signs
-        // anything of it.
+        // An overheard message, sent again with another id: the signed part decides, if the scheme signs anything of
+        // it.
         if (scheme != "gitlab")
             foreach (var made in (string[])["X-GitHub-Delivery", "Idempotency-Key", "X-Shopify-Webhook-Id"])
                 Assert.Equal(
@@ -141,7 +136,7 @@ public sealed class ProviderTests : IAsyncLifetime
             );
     }
 
-    /// <summary>The libraries sign by a callback secret or token unmodified: whsec_ and its base64.</summary>
+    /// <summary>The libraries sign with a callback secret or token unmodified: whsec_ and its base64.</summary>
     [Theory]
     [InlineData("standard")]
     [InlineData("svix")]
@@ -247,7 +242,7 @@ public sealed class ProviderTests : IAsyncLifetime
         Assert.True(made.Status == 201, made.ToString());
     }
 
-    /// <summary>A sender that has no row of its own.</summary>
+    /// <summary>A sender without a row of its own.</summary>
     private static object Described(string[] secrets) =>
         new
         {

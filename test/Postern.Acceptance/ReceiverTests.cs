@@ -5,7 +5,7 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// Everything that leaves the server is verified by libraries that nobody here wrote: <c>standardwebhooks</c> and
+/// Libraries that were not written here verify everything that leaves the server: <c>standardwebhooks</c> and
 /// <c>svix</c>.
 /// </summary>
 public sealed class ReceiverTests
@@ -58,7 +58,7 @@ public sealed class ReceiverTests
         );
         var (seen, cancelled) = (new List<JsonElement>(), 0);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        // The end is told three times over: to the agent, to who asked, to the subscriber.
+        // The end is sent three times: to the agent, to the caller, to the subscriber.
         while (wanted.Count > 0 || cancelled < 3)
         {
             var line = JsonSerializer.Deserialize<JsonElement>(

@@ -4,8 +4,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The reference under <c>/docs</c> in a real browser: it works under its content security policy, and in nobody's
-/// frame.
+/// The reference under <c>/docs</c> in a real browser: it works under its content security policy, and cannot be
+/// framed.
 /// </summary>
 public sealed class ReferencePageTests : IAsyncLifetime
 {

@@ -9,7 +9,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The real relay, killed while it is used: what it has acknowledged, its plane gets and its sender is told.
+/// The real relay, killed while it is used: every acknowledged request reaches its plane, and its sender gets the
+/// answer.
 /// </summary>
 public sealed class RelayCrashTests
 {
@@ -74,7 +75,7 @@ public sealed class RelayCrashTests
                 );
             await last.CancelAsync();
             await draining;
-            // Each that was acknowledged was judged under one id.
+            // Each acknowledged request was handled under one id.
             var numbers = judged.Keys.Select(k => int.Parse(k.Split(' ')[1])).ToList();
             Assert.Empty(acknowledged.Keys.Except(numbers));
             Assert.Equal(numbers.Count, numbers.Distinct().Count());
@@ -92,7 +93,7 @@ public sealed class RelayCrashTests
     private static async Task<ServerProcess> StartAsync(string arguments, Dictionary<string, string> environment) =>
         await ServerProcess.StartAsync(arguments, environment, command: "relay serve");
 
-    /// <summary>The plane, which connects for ever, and answers with what it was sent.</summary>
+    /// <summary>The plane, which reconnects for ever and answers with the received body.</summary>
     private static async Task AnswerAsync(
         TestPlane plane,
         ConcurrentDictionary<string, int> judged,
@@ -156,7 +157,7 @@ public sealed class RelayCrashTests
             catch (Exception fault)
                 when (fault is HttpRequestException or SocketException or OperationCanceledException)
             {
-                // It was killed: nothing was said, so nothing was promised.
+                // It was killed before an answer, so nothing was promised.
                 await Task.Delay(20, CancellationToken.None);
             }
         }

@@ -5,8 +5,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// A relay behind what people put in front of it, as Debian has it; senders that nobody here wrote; clocks that differ;
-/// a backlog that is drained.
+/// A relay behind proxies as Debian packages them; senders that were not written here; different clocks; a backlog that
+/// is worked off.
 /// </summary>
 public sealed class RelayFrontTests
 {
@@ -92,7 +92,7 @@ public sealed class RelayFrontTests
         var signed = await SignAsync("stripe", "whsec_stripes_are_texts", now, body);
         var taken = await scene.Relay.PostAsync(at, body, signed);
         Assert.True(taken.Status == 200, taken.ToString());
-        // What was signed an hour ago is old, whatever this server's clock says.
+        // A message that was signed an hour ago is old, whatever this server's clock says.
         var old = await SignAsync("stripe", "whsec_stripes_are_texts", now + (60 * minutes), body);
         Assert.Equal(401, (await scene.Relay.PostAsync(at, body, old)).Status);
         var off = (await scene.ConnectionAsync()).GetProperty("clockMilliseconds").GetInt64();
@@ -115,7 +115,7 @@ public sealed class RelayFrontTests
         for (var lane = 0; lane < lanes; lane++)
             await scene.TriggerAsync("t" + lane);
         await scene.OpenAsync($"/inbound/user/u/t{lanes - 1}");
-        // From here on the sender's network is known: those that are not have a quarter together.
+        // From here on the sender's network is known; unknown networks have a quarter together.
         Assert.Equal(200, (await scene.HookAsync("{\"first\":true}", ("Prefer", "wait=30"))).Status);
         line.BlackHole();
         for (var round = 0; round < stored / lanes; round++)
@@ -143,7 +143,7 @@ public sealed class RelayFrontTests
         );
         var began = System.Diagnostics.Stopwatch.GetTimestamp();
         var longest = TimeSpan.Zero;
-        // Somebody calls meanwhile, at a door of his own: he does not wait behind what was stored.
+        // Somebody else calls meanwhile, at another door, and does not wait behind the backlog.
         var answered = 0;
         while (await WaitingAsync() > 0)
         {
@@ -166,7 +166,7 @@ public sealed class RelayFrontTests
                 tx.FirstAsync("SELECT COUNT(*) FROM relay_request WHERE state = 'stored'", r => r.GetInt64(0))
             );
 
-        // In the order in which they were captured.
+        // In the order of their captures.
         ValueTask<List<string>> CapturedAsync(int lane) =>
             scene.Server.Database.ReadAsync(tx =>
                 tx.ListAsync(

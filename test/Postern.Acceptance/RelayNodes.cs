@@ -51,7 +51,7 @@ internal sealed class RelayNodes : IAsyncDisposable
                 }
                 catch (HttpRequestException)
                 {
-                    // A node that stood still or went: a sender calls again.
+                    // A node froze or ended: a sender calls again.
                     return false;
                 }
             },
@@ -60,7 +60,7 @@ internal sealed class RelayNodes : IAsyncDisposable
         );
     }
 
-    /// <summary>The node of the server that is given requests.</summary>
+    /// <summary>Returns the node of the server that gets the requests.</summary>
     public async Task<ServerProcess> HolderAsync()
     {
         foreach (var plane in _planes)

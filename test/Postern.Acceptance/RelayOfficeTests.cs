@@ -8,8 +8,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// A server as in an office: a network without a route to anywhere, whose only way out is a proxy that connects
-/// (CONNECT) to the relay's TLS. It listens nowhere.
+/// A server as in an office: a network without a route, whose only way out is a proxy that connects (CONNECT) to the
+/// relay's TLS. It listens nowhere.
 /// </summary>
 public sealed class RelayOfficeTests
 {
@@ -32,7 +32,7 @@ public sealed class RelayOfficeTests
         await using var front = await FrontServer.HaproxyAsync(tls, [port], $"ssl crt {pem}");
         await using var proxy = await FrontServer.ConnectProxyAsync(connect);
 
-        // The trigger is made before the server is alone.
+        // The trigger is made before the server is isolated.
         string key;
         await using (var first = await ServerProcess.StartAsync($"--data {folder}/plane --urls http://127.0.0.1:0"))
         {
@@ -68,7 +68,7 @@ public sealed class RelayOfficeTests
         using var answer = await sender.PostAsync(target, body);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
 
-        // By the kernel's own tables: nothing listens in there, and all that is open goes to the proxy.
+        // By the kernel's own tables: nothing listens there, and all connections go to the proxy.
         Assert.Empty(Lines(await office.RunAsync("ss -Hltn")));
         var open = Lines(await office.RunAsync("ss -Htn state established"));
         Assert.NotEmpty(open);
@@ -77,7 +77,7 @@ public sealed class RelayOfficeTests
         Assert.Contains($"CONNECT {office.Outside}:{tls}", proxy.Log("log"), StringComparison.Ordinal);
         Assert.Empty(Lines(await office.RunAsync("ip route show default")));
 
-        // The doctors of both sides see the same.
+        // The doctors of both sides report the same.
         var doctor = await PosternCommand.RunAsync($"doctor --data {folder}/plane --urls http://127.0.0.1:0", inside);
         Assert.Contains($"takes this server as {planes.Split(' ')[0]} through http://", doctor.Out);
         Assert.Contains("is reached by a WebSocket", doctor.Out, StringComparison.Ordinal);
@@ -93,7 +93,7 @@ public sealed class RelayOfficeTests
 
     private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-    /// <summary>An authority of the test's own, and a certificate of it for an address.</summary>
+    /// <summary>A certificate authority of the test's own, with a certificate for an address.</summary>
     private static (string Authority, string Pem) Certificates(string folder, string address)
     {
         var (from, until) = (DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));

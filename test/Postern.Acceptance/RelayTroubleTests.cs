@@ -1,6 +1,6 @@
 namespace Postern.Acceptance;
 
-/// <summary>What nobody says: lines that are thin, half open or idle, and nodes that stand still.</summary>
+/// <summary>Faults that no side reports: slow, half-open or idle lines, and frozen nodes.</summary>
 public sealed class RelayTroubleTests(RelayTroubleScenes scenes) : IClassFixture<RelayTroubleScenes>
 {
     [Fact]
@@ -13,5 +13,5 @@ public sealed class RelayTroubleTests(RelayTroubleScenes scenes) : IClassFixture
     public Task A_limit_of_20_idle_seconds_ends_no_connection() => scenes.Idle;
 
     [Fact]
-    public Task Of_two_nodes_a_side_one_may_stand_still_and_one_be_drained() => scenes.Nodes;
+    public Task With_two_nodes_on_each_side_one_may_freeze_and_one_may_be_drained() => scenes.Nodes;
 }

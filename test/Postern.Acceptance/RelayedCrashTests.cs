@@ -8,7 +8,7 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// A relay and a server behind it, both real processes, killed in turn while webhooks come: what was acknowledged has
+/// A relay and a server behind it, both real processes, killed in turn while webhooks come: every acknowledged one has
 /// one effect.
 /// </summary>
 public sealed class RelayedCrashTests
@@ -91,7 +91,7 @@ public sealed class RelayedCrashTests
             .GetProperty("data")
             .GetProperty("requestCount")
             .GetInt32();
-        // What was sent and not acknowledged may have been stored before the relay died.
+        // A request that was sent and not acknowledged may have been stored before the relay died.
         Assert.InRange(effects, acknowledged, acknowledged + unsure);
         TestContext.Current.TestOutputHelper?.WriteLine(
             $"{Kills} kills, {acknowledged} acknowledged, {unsure} unsure, {effects} effects"

@@ -8,7 +8,7 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The page on which people answer through a relay, in Debian's Chromium: the server that asks is there, away, and
+/// The page on which people answer through a relay, in Debian's Chromium. The server that asks is there, away, and
 /// back; the relay is honest, and not. With <c>UPDATE_SCREENSHOTS=1</c> it writes the pictures of <c>docs/</c>.
 /// </summary>
 public sealed class RelayedPeopleTests : IAsyncLifetime
@@ -199,7 +199,7 @@ public sealed class RelayedPeopleTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_two_people_the_second_learns_what_was_decided()
+    public async Task The_second_of_two_people_learns_the_decision()
     {
         var (_, person) = await AskAsync();
         var (first, second) = (await WindowAsync(), await WindowAsync());
@@ -227,7 +227,7 @@ public sealed class RelayedPeopleTests : IAsyncLifetime
         await SaysAsync(page, AriaRole.Alert, "incomplete");
         await page.GotoAsync((person.Link with { Page = new string('A', 22) }).ToString());
         await SaysAsync(page, AriaRole.Alert, "no such question");
-        // The relay alters a byte; says that another version is this one.
+        // The relay alters a byte, or gives another version.
         foreach (
             var sql in new[]
             {
@@ -254,7 +254,7 @@ public sealed class RelayedPeopleTests : IAsyncLifetime
         var foreign = await other.AnswerAsync(question, "approved");
         var page = await WindowAsync();
         await page.GotoAsync(person.Link.ToString());
-        // The relay says of this question what the server has said of another one.
+        // The relay answers with the server's outcome for another question.
         await page.RouteAsync(
             "**/answers",
             route =>
@@ -317,7 +317,7 @@ public sealed class RelayedPeopleTests : IAsyncLifetime
             );
             Assert.Equal(Postern.Approvals.Visible.Text(text), made);
         }
-        // A script that somebody adds does not run, nor is a string made into one.
+        // An added script does not run, nor does a string become one.
         Assert.False(
             await page.EvaluateAsync<bool>(
                 """

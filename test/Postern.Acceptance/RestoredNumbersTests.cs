@@ -5,8 +5,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// Clients that followed a server whose database is put back from a backup: what they resume by is of before, and they
-/// miss nothing of what is written after it, however much that is.
+/// Clients that followed a server whose database is restored from a backup: they resume with old numbers, and miss
+/// nothing that is written afterwards, however much that is.
 /// </summary>
 public sealed class RestoredNumbersTests : IDisposable
 {
@@ -79,7 +79,7 @@ public sealed class RestoredNumbersTests : IDisposable
     }
 
     /// <summary>
-    /// Writes, makes a backup, writes on while a client follows, puts the backup back and writes more than was lost.
+    /// Writes, makes a backup, writes more while a client follows, restores the backup and writes more than was lost.
     /// </summary>
     private async Task MissesNothingAsync(string option, Func<Task> backUp, Func<Task<string>> restore)
     {
@@ -109,7 +109,7 @@ public sealed class RestoredNumbersTests : IDisposable
             await WriteAsync(http, "new", New);
             (await http.PostAsync($"/api/v1/runs/{run}/cancel", null)).EnsureSuccessStatusCode();
 
-            // The window again, since the message that the follower had last is gone; in it all the new ones.
+            // The window again, because the follower's last message is gone; it contains all the new ones.
             await using (var history = await FollowAsync(http, "/sessions/kept/history?limit=1000", newestMessage))
             {
                 var window = await history.NextAsync();
@@ -148,7 +148,7 @@ public sealed class RestoredNumbersTests : IDisposable
             await using var timeline = await FollowAsync(http, $"/api/v1/runs/{run}/events", newestEvent);
             Assert.Contains("cancelled", (await timeline.NextAsync())!.Data, StringComparison.Ordinal);
         }
-        // A start that follows has nothing to put right: the numbers go on from where they are.
+        // A later start has nothing to correct: the numbers continue where they are.
         await using (var server = await ServeAsync(restored))
         {
             using var http = server.Client(key);

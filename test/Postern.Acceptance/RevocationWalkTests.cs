@@ -107,7 +107,7 @@ public sealed class RevocationWalkTests
                 .ToHaveTextAsync("ended: your access was revoked", new() { Timeout = 2000 })
         );
         await Task.WhenAll(words);
-        // It does not come back, and what is asked next is to sign in.
+        // It does not reconnect, and the next page is the sign-in.
         Assert.Equal(0, other.HeldRequests);
         await pages[0].ReloadAsync();
         Assert.Contains("/console/sign-in", pages[0].Url, StringComparison.Ordinal);

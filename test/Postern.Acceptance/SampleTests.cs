@@ -147,7 +147,7 @@ public sealed class SampleTests
         var agent = await StartAsync();
         try
         {
-            // A first round, changes, a second round that the agent does not live to hear of, approval.
+            // A first round, changes, a second round in which the agent dies, approval.
             var dropped = await RunAsync("orders");
             var first = await AskedAsync(1);
             Assert.Equal(1, await DecideAsync(first, "approved", secret: "not the secret"));
@@ -244,7 +244,7 @@ public sealed class SampleTests
             ];
         }
 
-        // The script as somebody runs it, with Stripe's library: its exit code says whether the decision was taken.
+        // The script as a person runs it, with Stripe's library: its exit code says whether the decision was accepted.
         async Task<int> DecideAsync(
             string request,
             string decision,

@@ -4,8 +4,9 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// What is mistyped on the command line, in the environment, in the file of settings or in the folder: exit code 2 and
-/// words that name it and say what to do, never a stack trace, and nothing of a password.
+/// Mistakes on the command line, in the environment, in the settings file or in the folder: exit code 2 and a text that
+/// names the mistake and says what to do. Never a stack trace, and nothing of a password. The doctor and the other
+/// commands read the same.
 /// </summary>
 public sealed partial class StartFaultTests : IDisposable
 {
@@ -144,7 +145,8 @@ public sealed partial class StartFaultTests : IDisposable
             await server.SaysAsync("on postgresql");
             key = server.RootKey;
         }
-        // POSTERN_DATABASE is nearer than DATABASE_URL, and the option is nearer still.
+        // POSTERN_DATABASE wins over DATABASE_URL, and the option wins over both. An existing embedded database is not
+        // replaced by a variable of the platform.
         environment["DATABASE_URL"] = "mysql://elsewhere/x";
         environment["POSTERN_DATABASE"] = url;
         await using (

@@ -4,10 +4,10 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>The README's five minutes, pasted into a shell one after the other as a reader does.</summary>
+/// <summary>The README's five minutes, pasted into a shell one after the other, as a reader does.</summary>
 public sealed partial class WalkTests
 {
-    /// <summary>As the README starts it: here the program is built already, and has a folder of its own.</summary>
+    /// <summary>As the README starts it, but with the built program and a folder of its own.</summary>
     private const string Command = "dotnet run --project src/Postern -c Release --";
 
     [Fact]
@@ -24,7 +24,7 @@ public sealed partial class WalkTests
         var pasted = new List<string> { "set -u", $"export U={server.Url} KEY={server.RootKey}" };
         foreach (var block in blocks)
         {
-            // What the person does in the page: she opens the link and presses a button.
+            // The person's part: she opens the link and presses a button.
             if (block.Contains("approval-status?wait"))
                 pasted.Add(
                     """

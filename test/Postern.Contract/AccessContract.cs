@@ -6,9 +6,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>
-/// What a node knows about access equals the database, however much of it there is, on both databases.
-/// </summary>
+/// <summary>A node's memory of access equals the database, however large it is, on both databases.</summary>
 public sealed class AccessContract
 {
     [Theory]
@@ -46,10 +44,10 @@ public sealed class AccessContract
             using var node = new Node(server, held);
             await server.PostAsync("/api/v1/auth/revoke", new { jti = table });
             held.Fail(table);
-            // The host starts no server after a part that did not start.
+            // The host does not start a server when one of its parts did not start.
             await Assert.ThrowsAsync<StorageUnavailableException>(() => node.Watch.StartAsync(default));
             held.Fail(null);
-            // What was not read is not taken for known: the next look reads it.
+            // Rows that were not read do not count as known: the next look reads them.
             await node.Watch.RefreshAsync();
             Assert.Equal(node.Revocations.Count, (int)await CountAsync(server, "revocation"));
         }
@@ -149,7 +147,7 @@ public sealed class AccessContract
                 .ToList();
             var revoked = await server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", server.RootKey);
             Assert.Equal(204, revoked.Status);
-            // Whatever is made after the answer to the revocation is made by nobody.
+            // A revoked key cannot make anything after the answer to its revocation.
             var after = await server.PostAsync(
                 "/api/v1/keys",
                 new { name = "after", scopes = new[] { "read:runs" } },
@@ -167,7 +165,7 @@ public sealed class AccessContract
     }
 
     /// <summary>
-    /// The first use of a key fills a cache; a revocation that races it must not be forgotten by that.
+    /// The first use of a key fills a cache; a revocation at the same moment must not be lost by that.
     /// </summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
@@ -183,7 +181,7 @@ public sealed class AccessContract
             Assert.Equal(204, (await server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", server.RootKey)).Status);
             Assert.Equal(401, (await server.GetAsync("/api/v1/runs", key)).Status);
             Assert.All(await Task.WhenAll(uses), a => Assert.True(a.Status is 200 or 401, a.ToString()));
-            // What was minted in that moment is dead, if it was minted at all.
+            // A token that was minted at that moment is dead.
             try
             {
                 Assert.Equal(401, (await server.GetAsync("/api/v1/runs", await token)).Status);
@@ -220,7 +218,7 @@ public sealed class AccessContract
     }
 
     [Fact]
-    public async Task What_was_read_before_a_change_is_not_what_is_kept()
+    public async Task A_row_that_was_read_before_a_change_is_not_cached()
     {
         var fill = new CacheFill();
         var (reads, kept) = (0, "");
@@ -230,7 +228,7 @@ public sealed class AccessContract
                 await Task.Yield();
                 if (++reads > 1)
                     return "new";
-                // The row changes, and the change is taken over, while the old one is on its way.
+                // The row changes, and the change is applied, while the old row is on its way.
                 fill.Changed();
                 return "old";
             },
@@ -240,7 +238,7 @@ public sealed class AccessContract
     }
 
     [Fact]
-    public async Task Who_names_a_project_that_is_not_there_costs_no_look_into_the_store()
+    public async Task A_request_for_an_unknown_project_reads_nothing_from_the_store()
     {
         RecordingDatabase? recording = null;
         await using var server = await TestServer.StartAsync(wrap: d => recording = new RecordingDatabase(d));
@@ -283,7 +281,7 @@ public sealed class AccessContract
     private static ValueTask<long> CountAsync(TestServer server, string table) =>
         server.Database.ReadAsync(tx => tx.FirstAsync($"SELECT COUNT(*) FROM {table}", r => r.GetInt64(0)));
 
-    /// <summary>What a node keeps of access, with nothing in it yet.</summary>
+    /// <summary>A node's memory of access, still empty.</summary>
     private sealed class Node : IDisposable
     {
         public Node(TestServer server, Database database)

@@ -5,7 +5,9 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>PostgreSQL: plain appends that wait go to the database together, and each has its own outcome.</summary>
+/// <summary>
+/// On PostgreSQL, plain appends that wait are sent to the database together, and each has its own outcome.
+/// </summary>
 public sealed class AppendsTogetherTests
 {
     private const int Writers = 64;
@@ -64,7 +66,7 @@ public sealed class AppendsTogetherTests
     }
 
     [Fact]
-    public async Task What_is_not_plain_has_its_own_outcome_among_many_that_are()
+    public async Task An_append_that_is_not_plain_has_its_own_outcome_among_many()
     {
         await using var server = await TestServer.StartAsync(Backend.Postgres);
         for (var i = 0; i < 8; i++)
@@ -179,7 +181,7 @@ public sealed class AppendsTogetherTests
         return answer.Json.GetProperty("seq").GetInt64();
     }
 
-    /// <summary>The texts that tests appended: the agent and the server write objects.</summary>
+    /// <summary>The texts that tests appended; the agent and the server write objects.</summary>
     private static async Task<List<string>> TextsAsync(TestServer server, string session)
     {
         var page = (await server.GetAsync($"/realtime/v1/sessions/{session}/out/records")).Json;

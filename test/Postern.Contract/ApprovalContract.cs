@@ -4,8 +4,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// Approvals under concurrency and faults, over HTTP, on both databases: one winner whatever the doors, all of a
-/// decision or nothing of it.
+/// Approvals under concurrency and faults, over HTTP, on both databases: one decision wins on any routes, and a
+/// decision is stored completely or not at all.
 /// </summary>
 public sealed class ApprovalContract
 {
@@ -35,7 +35,7 @@ public sealed class ApprovalContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_64_deciders_through_three_doors_one_is_processed_and_all_know_which(Backend backend)
+    public async Task One_of_64_decisions_through_three_routes_wins_and_all_learn_which(Backend backend)
     {
         await using var receiver = await Receiver.StartAsync();
         await using var server = await TestServer.StartAsync(backend);
@@ -114,7 +114,7 @@ public sealed class ApprovalContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_64_who_ask_at_once_there_is_one_question(Backend backend)
+    public async Task Sixty_four_simultaneous_requests_ask_one_question(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         var asking = await Asking.PrepareAsync(server);
@@ -252,8 +252,7 @@ public sealed class ApprovalContract
             wrap: inner => faulty = new FaultyDatabase(inner)
         );
         var asking = await Asking.PrepareAsync(server);
-        // Everything that a decision can cause: a session with an open turn, an agent that is told, a subscriber, a
-        // capture.
+        // Everything that a decision can cause: a session with an open turn, a notified agent, a subscriber, a capture.
         await server.SendAsync(
             HttpMethod.Put,
             "/api/v1/agents/called",
@@ -393,7 +392,7 @@ public sealed class ApprovalContract
             "{\"a\":\"\\u0001\"}",
             (await server.GetAsync("/api/v1/approvals/" + request)).Json.GetProperty("payload").GetRawText()
         );
-        // Half a character is not text: a long reason is cut between two.
+        // Half a character is no text; a long reason could be cut between the two halves.
         var (cut, _, wordy) = await asking.WaitingAsync();
         Assert.Equal(
             200,

@@ -6,7 +6,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>Requests for one plane that come at once are stored together, each with an outcome of its own.</summary>
+/// <summary>Simultaneous requests for one plane are stored together, each with its own outcome.</summary>
 public sealed class ArrivalContract
 {
     private const long Hour = 3_600_000_000;
@@ -27,7 +27,7 @@ public sealed class ArrivalContract
         await using var relay = await RelayNode.StartAsync(backend);
         using var plane = await relay.JoinAsync(new { name = "small", envelopes = 100 });
         await using (await plane.ConnectAsync("node-1", Hook, Other, Decision)) { }
-        // Of networks that are not known a quarter, whichever paths they call.
+        // Unknown networks have a quarter together, whichever paths they call.
         var unknown = await StoreAsync(relay, plane, 200, i => i % 2 == 0 ? Hook.Path : Other.Path);
         Assert.Equal((25, 175), (unknown.Count(a => a.Status == 202), unknown.Count(a => a.Status == 503)));
         Assert.All(unknown.Where(a => a.Status == 503), a => Assert.Equal("60", a.Header("Retry-After")));
@@ -58,7 +58,7 @@ public sealed class ArrivalContract
         await KnowAsync(relay, plane);
         var store = relay.Get<EnvelopeStore>();
         var most = NewCode.LeastBytes / 10 * 9;
-        // Each of a size of its own, so that which of them fit is a matter of bytes.
+        // Each has another size, so it depends on the bytes which of them fit.
         var sizes = Enumerable.Range(0, 400).Select(i => 20_000 + (i * 7919 % 30_000)).ToList();
         var outcomes = await Task.WhenAll(
             sizes.Select((size, i) => store.StoreAsync(Envelope(plane, i % 2 == 0 ? Hook : Other, size), Hour))
@@ -94,7 +94,7 @@ public sealed class ArrivalContract
         using var plane = await relay.JoinAsync();
         await using (await plane.ConnectAsync("node-1", Hook)) { }
         var store = relay.Get<EnvelopeStore>();
-        // Two of a hundred say that their receipt is the same.
+        // Two of a hundred have the same receipt.
         var asked = Enumerable
             .Range(0, 100)
             .Select(i =>
@@ -123,7 +123,7 @@ public sealed class ArrivalContract
     }
 
     [Fact]
-    public async Task Of_a_plane_that_is_revoked_meanwhile_nothing_is_stored()
+    public async Task Nothing_is_stored_for_a_plane_that_is_revoked_meanwhile()
     {
         await using var relay = await RelayNode.StartAsync();
         using var plane = await relay.JoinAsync();
@@ -157,7 +157,7 @@ public sealed class ArrivalContract
                 tx.Now + RelayPlaneStore.Lease
             );
         });
-        // Another node cannot know that it is dead; the same one can.
+        // Another node cannot know that the connection is dead; the same node can.
         await using var other = await plane.ConnectAsync("node-2");
         Assert.False(other.Ready.Holder);
         await using var same = await plane.ConnectAsync("node-1", Hook);
@@ -168,7 +168,7 @@ public sealed class ArrivalContract
     }
 
     [Fact]
-    public async Task What_waits_is_measured_for_whoever_reads_it()
+    public async Task The_backlog_is_measured_when_somebody_reads_it()
     {
         await using var relay = await RelayNode.StartAsync();
         using var plane = await relay.JoinAsync();
@@ -187,7 +187,7 @@ public sealed class ArrivalContract
         listener.SetMeasurementEventCallback<long>((instrument, value, _, _) => read[instrument.Name] = value);
         listener.SetMeasurementEventCallback<double>((instrument, value, _, _) => read[instrument.Name] = value);
         listener.Start();
-        // Other tests of this process have relays too: theirs are measured in turn.
+        // Other tests of this process also have relays, so the metrics are read several times.
         await WaitFor.TrueAsync(
             () =>
             {

@@ -6,7 +6,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// Connections that break at any moment of a command: whatever the driver makes of it, it is said to be the database.
+/// Connections that break at any moment of a command: whatever the driver throws, the caller learns that the database
+/// failed.
 /// </summary>
 public sealed class BrokenConnectionTests
 {

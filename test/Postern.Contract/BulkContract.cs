@@ -5,8 +5,7 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// An action on many things, on both databases: what was previewed is touched, once, and nothing else, whatever happens
-/// on the way.
+/// Bulk actions on both databases: exactly the previewed things are changed, once, whatever happens on the way.
 /// </summary>
 public sealed class BulkContract
 {
@@ -27,7 +26,7 @@ public sealed class BulkContract
         Assert.Equal(old.Reverse().Take(5), preview.GetProperty("sample").EnumerateArray().Select(r => r.GetString()!));
         var mark = preview.GetProperty("mark").GetString();
         var later = await RunsAsync(server, 2);
-        // One has moved on by itself.
+        // One has changed by itself.
         await server.PostAsync($"/api/v1/runs/{old[3]}/cancel", new { reason = "mine" });
 
         async Task<Answer> StartAsync(object which, string? key = null, string action = "runs.cancel") =>
@@ -42,14 +41,14 @@ public sealed class BulkContract
                 },
                 key
             );
-        // A mark is good for what was previewed, and opens nothing.
+        // A mark is valid for the previewed request only, and opens nothing.
         Assert.Equal("wrong_mark", (await StartAsync(new { agent = "idle" })).String("code"));
         Assert.Equal("wrong_mark", (await StartAsync(filter, action: "runs.retry")).String("code"));
         Assert.Equal(403, (await StartAsync(filter, await server.KeyAsync("write:deliveries"))).Status);
         var started = await StartAsync(filter);
         Assert.Equal((202, 7), (started.Status, started.Json.GetProperty("matched").GetInt64()));
         var id = started.String("id");
-        // Sent again it is the same job, also when it has ended.
+        // The same start again returns the same job, even after its end.
         Assert.Equal(id, (await StartAsync(filter)).String("id"));
         var job = await server.EndedBulkAsync(id);
         Assert.Equal(id, (await StartAsync(filter)).String("id"));
@@ -67,7 +66,7 @@ public sealed class BulkContract
             Assert.Equal("cancelled", await PhaseAsync(server, run));
         foreach (var run in later)
             Assert.Equal("queued", await PhaseAsync(server, run));
-        // It is done as one by one: the reason, the actor, an audit row each.
+        // It has the same effects as single actions: the reason, the actor, an audit row each.
         var events = (await server.GetAsync($"/api/v1/runs/{old[0]}/events")).Text;
         Assert.Contains("loop", (await server.GetAsync("/api/v1/runs/" + old[0])).Text, StringComparison.Ordinal);
         Assert.Contains("\"credential\":\"key\"", events, StringComparison.Ordinal);
@@ -132,7 +131,7 @@ public sealed class BulkContract
             (await server.GetAsync("/api/v1/sessions/s0")).Text,
             StringComparison.Ordinal
         );
-        // A session of the server's own is nobody's but an administrator's.
+        // Only an administrator may see a session of the server's own.
         await server.StartSessionAsync("open", agent: "echo");
         var (_, key) = await server.NamedKeyAsync("closer", "admin:sessions");
         var mine = await server.PreviewAsync("sessions.close", new { status = "ACTIVE" }, key);
@@ -256,7 +255,7 @@ public sealed class BulkContract
         Assert.Equal(2, won.Count);
         Assert.All(answers.Except(won), a => Assert.Equal((409, "bulk_running"), (a.Status, a.String("code"))));
 
-        // Stopped while it runs: nothing more of it is done, and another may start.
+        // Stopped while it runs: no further item is done, and another job may start.
         var stopped = (await server.PostAsync($"/api/v1/bulk/{won[0].String("id")}/stop", null)).Json;
         Assert.Equal(
             ("stopped", 3),
@@ -325,7 +324,7 @@ public sealed class BulkContract
         await server.FullTriggerAsync("t", 2);
         var id = await server.StartBulkAsync("captures.replay", new { trigger = "user/u/t" });
         var store = server.App.Services.GetRequiredService<BulkStore>();
-        // This test takes the job as a node would, and then says no more of it.
+        // This test claims the job as a node would, and then does nothing more.
         var held = new List<BulkJob>();
         await WaitFor.TrueAsync(async () =>
         {
@@ -377,7 +376,7 @@ public sealed class BulkContract
             (BulkJob.MaxItems, true),
             (preview.GetProperty("matched").GetInt64(), preview.GetProperty("capped").GetBoolean())
         );
-        // Each is skipped, and the job stops where it is told to: what was noted is what was gone through.
+        // Each item is skipped, and the job stops when it is told to: the recorded outcomes are the items so far.
         var id = await server.StartBulkAsync("runs.retry", new { tag = "crowd" });
         await WaitFor.TrueAsync(async () => (await server.BulkAsync(id)).GetProperty("skipped").GetInt64() > 0);
         await server.PostAsync($"/api/v1/bulk/{id}/stop", null);

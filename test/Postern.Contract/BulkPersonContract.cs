@@ -7,8 +7,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// A job of a person who has no key: signed in to the console by an identity provider, or by the identity that a proxy
-/// vouches for. It goes on without him, in his name and with his rights, and ends with his session or his role.
+/// A job of a person without a key, who is signed in to the console with an identity provider or by the word of a
+/// proxy. It goes on without the person, with the person's name and rights, and ends with the session or the role.
 /// </summary>
 public sealed partial class BulkPersonContract
 {
@@ -51,11 +51,11 @@ public sealed partial class BulkPersonContract
                 (row.GetProperty("credential").GetString(), row.GetProperty("actor").GetString())
             );
 
-        // One that waits for a place goes no further than its person's session.
+        // A job that waits for a place ends with its person's session.
         await server.FullTriggerAsync("full", 3);
         var waiting = await StartAsync(server, person, "action=captures.replay&trigger=user%2Fu%2Ffull");
         Assert.Equal("running", (await server.BulkAsync(waiting)).GetProperty("status").GetString());
-        // Somebody without the right of the action sees no job, and stops none.
+        // A person without the right to the action sees no job, and stops none.
         var (_, stranger) = await ConsoleCookie.OfAsync(server, "read:sessions");
         var seen = await server.ConsoleAsync(stranger, HttpMethod.Get, "/console/bulk/" + waiting);
         Assert.Equal(404, seen.Status);

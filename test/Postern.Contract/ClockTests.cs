@@ -5,8 +5,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// Time is one: nodes whose clocks differ agree, and a clock that somebody sets wrongly for some seconds fires no
-/// deadline, ends no lease and no token.
+/// There is one time: nodes with different clocks agree, and a clock that is set wrongly for some seconds fires no
+/// deadline and ends no lease or token.
 /// </summary>
 public sealed class ClockTests
 {
@@ -113,7 +113,7 @@ public sealed class ClockTests
             foreach (var reader in servers)
                 Assert.Equal(200, (await reader.GetAsync("/api/v1/sessions", token)).Status);
         }
-        // Ids of all nodes stand in the order in which they were made.
+        // The ids of all nodes are ordered by their creation.
         var ids = new List<string>();
         for (var i = 0; i < 30; i++)
         {

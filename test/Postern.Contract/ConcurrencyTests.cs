@@ -2,13 +2,15 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>Many at once, over HTTP, on both databases: one winner, nothing lost, nothing twice.</summary>
+/// <summary>
+/// Simultaneous requests over HTTP, on both databases: one wins, nothing is lost, nothing happens twice.
+/// </summary>
 public sealed class ConcurrencyTests
 {
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_64_who_follow_a_timeline_from_its_beginning_each_gets_all_of_it(Backend backend)
+    public async Task Each_of_64_followers_of_a_timeline_gets_all_of_it(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull" });
@@ -36,7 +38,7 @@ public sealed class ConcurrencyTests
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_64_starts_of_one_name_there_is_one_session_and_one_run(Backend backend)
+    public async Task Sixty_four_starts_of_one_name_make_one_session_and_one_run(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         var answers = await Task.WhenAll(Enumerable.Range(0, 64).Select(_ => server.StartSessionAsync("one")));
@@ -58,7 +60,7 @@ public sealed class ConcurrencyTests
     [InlineData(Backend.Postgres, "out")]
     [InlineData(Backend.Sqlite, "channels/side/in")]
     [InlineData(Backend.Postgres, "channels/side/in")]
-    public async Task Of_64_appends_of_one_part_there_is_one_record(Backend backend, string channel)
+    public async Task Sixty_four_appends_of_one_part_make_one_record(Backend backend, string channel)
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.StartSessionAsync("s");
@@ -151,7 +153,7 @@ public sealed class ConcurrencyTests
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_messages_at_once_after_a_run_has_ended_one_run_continues(Backend backend)
+    public async Task Simultaneous_messages_after_a_run_has_ended_start_one_continuation(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.StartSessionAsync("s");

@@ -5,8 +5,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// Sessions of the console on both databases, and on two nodes: what ends on one has ended on the other within a
-/// second, and what a page reads is read on both.
+/// Sessions of the console on both databases and on two nodes: an end on one node is visible on the other within a
+/// second, and every page can be read on both.
 /// </summary>
 public sealed class ConsoleContract
 {
@@ -39,7 +39,7 @@ public sealed class ConsoleContract
         await EndsAsync(other, revoked);
     }
 
-    /// <summary>Each page by whoever may see all of it: what it reads is read on both databases.</summary>
+    /// <summary>Each page, for a person who may see all of it, on both databases.</summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
@@ -125,7 +125,7 @@ public sealed class ConsoleContract
         }
     }
 
-    /// <summary>The questions before something is done to many things, the jobs, and one of them.</summary>
+    /// <summary>The confirmations of bulk actions, the jobs, and one of them.</summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
@@ -192,7 +192,7 @@ public sealed class ConsoleContract
         Assert.Equal("stopped", (await server.BulkAsync(job)).GetProperty("status").GetString());
     }
 
-    /// <summary>The pages for administrators, and what they read, on both databases.</summary>
+    /// <summary>The pages for administrators, on both databases.</summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
@@ -248,7 +248,7 @@ public sealed class ConsoleContract
             Assert.Equal(303, (await server.ConsoleAsync(cookie, HttpMethod.Get, "/console/find?q=" + found)).Status);
     }
 
-    /// <summary>What is refused on one node is read on the other, by the id that its answer gave.</summary>
+    /// <summary>A refusal on one node can be read on the other, by the id in its answer.</summary>
     [Fact]
     public async Task A_refusal_of_one_node_is_read_on_another()
     {

@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>What the console's lists find and leave out, on both databases.</summary>
+/// <summary>What the console's lists contain and leave out, on both databases.</summary>
 public sealed class ConsoleListsContract
 {
     private const string Texts = "/console/runs?size=10";
@@ -56,7 +56,7 @@ public sealed class ConsoleListsContract
                     found.Contains(run) == page.Text.Contains($"<tr id=\"{run}\"", StringComparison.Ordinal),
                     $"{query}: {run}"
                 );
-            // An action on many knows no such filter, so it would touch more than is seen.
+            // A bulk action does not have this filter, so it would affect more than the page shows.
             if (query.Length > 0)
                 Assert.DoesNotContain("/bulk/", page.Text.Split("<main")[1], StringComparison.Ordinal);
         }
@@ -80,7 +80,7 @@ public sealed class ConsoleListsContract
         await IsSeenAsync(mine, other, true);
         await IsSeenAsync(theirs, question, true);
         var list = await PageAsync(server, mine, "/console/approvals");
-        // The title and the menu count what needs this person.
+        // The title and the menu count what waits for this person.
         Assert.Contains("<title>(1) Approvals", list.Text, StringComparison.Ordinal);
         Assert.Contains("You have set one aside.", list.Text, StringComparison.Ordinal);
         var shown = await PageAsync(server, mine, "/console/approvals?aside=shown");
@@ -88,7 +88,7 @@ public sealed class ConsoleListsContract
         Assert.Equal(400, (await PageAsync(server, mine, "/console/approvals?aside=1")).Status);
         Assert.Contains("You have set it aside", (await PageAsync(server, mine, path)).Text, StringComparison.Ordinal);
         Assert.Equal("pending", (await asking.StatusAsync(run)).GetProperty("status").GetString());
-        // It comes back when it is asked for, and by itself after an hour.
+        // It comes back on request, and by itself after an hour.
         Assert.Equal(303, (await PostAsync(server, mine, path + "/back")).Status);
         await IsSeenAsync(mine, question, true);
         await PostAsync(server, mine, path + "/aside");
@@ -102,7 +102,7 @@ public sealed class ConsoleListsContract
             await server.App.Services.GetRequiredService<ApprovalsAside>().SweepAsync(default);
             Assert.Equal("", await server.DumpAsync("approval_aside"));
         }
-        // Who may not read it finds nothing to set aside.
+        // A person who may not read it has nothing to set aside.
         var (_, stranger) = await ConsoleCookie.OfAsync(server, "read:runs");
         Assert.Equal(404, (await PostAsync(server, stranger, path + "/aside")).Status);
         Assert.Equal(404, (await PostAsync(server, mine, "/console/approvals/apr_none/aside")).Status);
@@ -151,7 +151,7 @@ public sealed class ConsoleListsContract
                     ("name=Ada L", [form]),
                     ("ACME-42", [other]),
                     ("x-customer", [other]),
-                    // What is redacted is nobody's to guess.
+                    // Nobody can find out a redacted value by searching.
                     ("hidden-key", []),
                     ("nothing of all", []),
                     ("=", [opened, closed, form, other]),
@@ -169,7 +169,7 @@ public sealed class ConsoleListsContract
                 );
             Assert.Contains("of the 4 that were looked into", page.Text, StringComparison.Ordinal);
         }
-        // A page that is full says where it goes on, and the next finds the rest.
+        // A full page says where it continues, and the next one has the rest.
         for (var i = 0; i < 12; i++)
             await SendAsync($"{{\"many\":{i}}}");
         var first = await PageAsync(server, cookie, "/console/triggers/user/ada/issues?size=10&text=many");

@@ -5,7 +5,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>Deliveries of which many are under way at once, on both databases.</summary>
+/// <summary>Many deliveries at the same time, on both databases.</summary>
 public sealed class DeliveryContract
 {
     [Theory]
@@ -119,7 +119,7 @@ public sealed class DeliveryContract
         await using var server = await TestServer.StartAsync(backend);
         var store = server.App.Services.GetRequiredService<DeliveryStore>();
         var project = await server.ProjectAsync();
-        // Due when the server has stopped: here the store alone is looked at.
+        // Due when the server has stopped: this reads only the store.
         var due = server.Database.Now + 3_600_000_000;
         await server.Database.WriteAsync(async tx =>
         {

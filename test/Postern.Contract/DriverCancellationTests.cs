@@ -2,11 +2,11 @@ using Postern.Storage;
 
 namespace Postern.Contract;
 
-/// <summary>A driver that throws where it is cancelled ends no process.</summary>
+/// <summary>A driver that throws when it is cancelled does not end the process.</summary>
 public sealed class DriverCancellationTests
 {
     [Fact]
-    public void What_the_driver_throws_stays_with_the_driver()
+    public void An_exception_of_the_driver_does_not_escape()
     {
         using var timer = new CancellationTokenSource();
         using var passing = new DriverCancellation(timer.Token);
@@ -16,21 +16,21 @@ public sealed class DriverCancellationTests
             isTold = true;
             throw new ObjectDisposedException("a connector");
         });
-        // As a timer does it: what comes out here, out of a timer, nobody catches.
+        // A timer would do it like this; nobody catches an exception from a timer.
         timer.Cancel();
         Assert.True(isTold);
         Assert.True(passing.Token.IsCancellationRequested);
     }
 
     [Fact]
-    public void What_was_cancelled_before_is_passed_on()
+    public void An_earlier_cancellation_is_passed_on()
     {
         using var passing = new DriverCancellation(new CancellationToken(canceled: true));
         Assert.True(passing.Token.IsCancellationRequested);
         Assert.Null(DriverCancellation.Of(CancellationToken.None));
     }
 
-    /// <summary>No timer's token reaches the driver by itself.</summary>
+    /// <summary>The token of a timer never reaches the driver directly.</summary>
     [Fact]
     public async Task A_read_that_is_given_up_by_a_timer_ends()
     {

@@ -60,7 +60,7 @@ public sealed class EventRowContract
             // Each is there, not in one event.
             Assert.Empty(await ListAsync(server, $"&type=trigger.captured&subject={session}", 2));
         }
-        // What means something to a pattern, or ends a text of JSON, is a letter like others.
+        // Characters with a meaning in patterns or in JSON are ordinary letters here.
         foreach (var odd in (string[])["%", "run_created", "run.created\",\"subject\":\"", "!%", "RUN.CREATED", "\\"])
         {
             Assert.Empty(await ListAsync(server, "&type=" + Uri.EscapeDataString(odd), 2));

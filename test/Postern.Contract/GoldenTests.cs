@@ -8,8 +8,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// What is generated from the declarations that enforce, held as files so that a change of exposure shows as a change
-/// of lines. <c>make docs</c> writes them anew.
+/// Files that are generated from the declarations that also enforce. A change of exposure is then a changed line.
+/// <c>make docs</c> writes them anew.
 /// </summary>
 public sealed class GoldenTests
 {
@@ -28,7 +28,7 @@ public sealed class GoldenTests
     }
 
     [Fact]
-    public async Task Who_hears_of_a_change_is_the_golden_table()
+    public async Task The_table_of_reactions_is_golden()
     {
         await using var server = await TestServer.StartAsync();
         await SameAsync("reactions.txt", server.App.Services.GetRequiredService<ReactionTable>().Print());
@@ -86,7 +86,7 @@ public sealed class GoldenTests
     [Fact]
     public Task The_documents_hold_the_events() => HoldsAsync("docs/deliveries.md", "events", EventType.Markdown());
 
-    /// <summary>A table that is made stands in its document between two marks.</summary>
+    /// <summary>A generated table stands in its document between two marks.</summary>
     private static async Task HoldsAsync(string name, string what, string table)
     {
         var (begin, end) = ($"<!-- {what} -->\n", $"<!-- end of {what} -->");

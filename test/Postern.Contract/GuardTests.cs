@@ -7,7 +7,7 @@ using Postern.Http;
 namespace Postern.Contract;
 
 /// <summary>
-/// The guard of the door table: it sees what was really mapped, and refuses what names no credential.
+/// The guard of the door table: it reads what was really mapped, and refuses endpoints without a credential.
 /// </summary>
 public sealed class GuardTests
 {

@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>PostgreSQL: a row that somebody holds costs those who want it, and nobody else.</summary>
+/// <summary>On PostgreSQL, a locked row delays only the requests that need it.</summary>
 public sealed class HeldRowTests
 {
     [Fact]
@@ -33,7 +33,7 @@ public sealed class HeldRowTests
             Assert.Equal(200, (await server.GetAsync("/sessions/other/history")).Status);
             Assert.Equal(200, (await server.GetAsync("/readyz")).Status);
         } while (writers.Exists(w => !w.IsCompleted));
-        // What access is takes its way too: on the node itself and for all others.
+        // Changes of access still get through, on this node and on all others.
         Assert.Equal(
             204,
             (await server.SendAsync(HttpMethod.Delete, "/api/v1/keys/" + ended.Id, server.RootKey)).Status
@@ -45,7 +45,7 @@ public sealed class HeldRowTests
             Assert.Equal((503, "1"), (answer.Status, answer.Header("Retry-After")));
             Assert.Contains("Nothing was written", answer.Text, StringComparison.Ordinal);
         }
-        // Each of the forty waited about as long as one: they were not let in a few at a time.
+        // Each of the forty waited about as long as a single one: they were not let in a few at a time.
         Assert.InRange(began.Elapsed.TotalSeconds, 1, 12);
         await held.DisposeAsync();
         Assert.Equal(200, (await server.SayAsync("held", "now")).Status);
@@ -61,14 +61,14 @@ public sealed class HeldRowTests
     }
 
     [Fact]
-    public async Task What_many_loops_and_requests_hold_leaves_places_for_the_others()
+    public async Task Busy_loops_and_requests_leave_places_for_each_other()
     {
         var connection = PostgresServer.NewDatabase();
         await using var server = await TestServer.StartAsync(Backend.Postgres, postgres: connection);
         for (var i = 0; i < 40; i++)
             await server.StartSessionAsync("s" + i);
         await using var held = await HeldAsync(connection, "SELECT id FROM session FOR UPDATE");
-        // Forty sessions are held: all places for requests wait for rows, and more than those of the loops too.
+        // Forty sessions are locked: all places for requests wait for rows, and more than those of the loops too.
         var requests = Enumerable.Range(0, 40).Select(i => server.SayAsync("s" + i, "x")).ToList();
         var loops = Enumerable
             .Range(0, 40)

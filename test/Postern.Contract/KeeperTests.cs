@@ -7,7 +7,7 @@ using Postern.Triggers;
 
 namespace Postern.Contract;
 
-/// <summary>What is due or kept long enough is settled whole, some rows a transaction, on both databases.</summary>
+/// <summary>Due and old rows are all handled, a few in each transaction, on both databases.</summary>
 public sealed class KeeperTests
 {
     private const int Many = 2_500;
@@ -83,7 +83,7 @@ public sealed class KeeperTests
             async () => await CountAsync("ended_at IS NOT NULL") == count,
             TimeSpan.FromSeconds(60)
         );
-        // The contract's bound, on a machine that may be busy; before, it took fifteen looks of a second each.
+        // The contract's limit, on a machine that may be busy; before, it took fifteen looks of a second each.
         Assert.InRange(server.Database.Now - first, 0, 10_000_000);
 
         server.Clock.Advance(TimeSpan.FromDays(2));

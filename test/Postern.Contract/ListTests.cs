@@ -4,7 +4,7 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// Lists: what callers ask makes no new statements, and every filter finds what it says, on both databases.
+/// Lists: callers' filters make no new statements, and every filter finds what it says, on both databases.
 /// </summary>
 public sealed class ListTests
 {
@@ -29,7 +29,7 @@ public sealed class ListTests
         );
         Assert.Empty(Lists().Except(before, StringComparer.Ordinal));
 
-        // The server's own loops run meanwhile: what a caller may narrow is a list, or a page of what left the server.
+        // The server's own loops run meanwhile. Callers can filter a list, and a page of deliveries or events.
         List<string> Lists() =>
             [
                 .. recording!.Statements.Keys.Where(sql =>
@@ -222,9 +222,9 @@ public sealed class ListTests
         for (var i = 0; i < 3 * SqliteConnectionCache.Kept; i++)
             Assert.Equal(i, connection.First($"SELECT {i} + $1", r => r.GetInt64(0), [0L]));
         Assert.InRange(connection.Count, 1, SqliteConnectionCache.Kept);
-        // One that was let go of is prepared again.
+        // A statement that was removed from the cache is prepared again.
         Assert.Equal(0, connection.First("SELECT 0 + $1", r => r.GetInt64(0), [0L]));
-        // What a statement was given last is not kept with it.
+        // The last arguments of a statement are not kept with it.
         connection.Execute("INSERT INTO t VALUES ($1)", [new string('x', 100_000)]);
         Assert.Equal(100_000, connection.First("SELECT length(a) FROM t", r => r.GetInt64(0), []));
     }

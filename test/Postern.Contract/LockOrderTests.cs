@@ -5,7 +5,7 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// One order of locks: kept by the code, checked by it, and no two transactions wait for one another.
+/// The order of locks: the code keeps it, the check finds violations, and no two transactions wait for each other.
 /// </summary>
 public sealed class LockOrderTests
 {
@@ -52,9 +52,9 @@ public sealed class LockOrderTests
         Assert.Contains("holds run locks session", fault.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>What people and machines do to one session, its runs, its trigger and its agent, all at once.</summary>
+    /// <summary>People and machines change one session, its runs, its trigger and its agent at the same time.</summary>
     [Fact]
-    public async Task Of_64_at_once_who_share_rows_none_deadlocks_and_none_is_a_500()
+    public async Task Sixty_four_requests_that_share_rows_neither_deadlock_nor_fail()
     {
         var connection = PostgresServer.NewDatabase();
         await RunAsync(connection);

@@ -4,7 +4,9 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>SQLite, when another process holds the file or a read has no end: bounded for all, and said.</summary>
+/// <summary>
+/// SQLite when another process locks the file or a read does not end: every wait has a limit, and the answer says why.
+/// </summary>
 public sealed class LockedFileTests
 {
     [Fact]
@@ -32,7 +34,7 @@ public sealed class LockedFileTests
     }
 
     [Fact]
-    public async Task What_a_client_that_has_gone_had_sent_is_not_written_later()
+    public async Task The_command_of_a_client_that_has_gone_is_not_written_later()
     {
         await using var server = await TestServer.StartAsync();
         await server.StartSessionAsync("s");
@@ -44,7 +46,7 @@ public sealed class LockedFileTests
             request.Headers.Add("Authorization", "Bearer " + server.RootKey);
             request.Content = new StringContent("nobody waits for it");
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => server.Http.SendAsync(request, gone.Token));
-            // Held up for more than a moment, and less than it takes to be refused.
+            // Held up for more than a moment, but less than the time after which it is refused.
             await Task.Delay(1500);
         }
         Assert.Equal(200, (await server.PostAsync("/realtime/v1/sessions/s/out/append", "after")).Status);
@@ -54,7 +56,7 @@ public sealed class LockedFileTests
     }
 
     [Fact]
-    public async Task Searches_without_an_end_are_interrupted_and_hold_up_nobody()
+    public async Task Endless_searches_are_interrupted_and_do_not_hold_up_others()
     {
         await using var server = await TestServer.StartAsync();
         StorageUse.Begin(new StorageUse(Asker.Request));
@@ -117,7 +119,7 @@ public sealed class LockedFileTests
                 return ValueTask.FromResult(0);
             });
             await writing.Task;
-            // Its request is answered, and what stood for it is gone: whether its client is there cannot be asked.
+            // Its request is over and its object is gone, so nobody can ask whether its client is still there.
             var late = Task.Run(() =>
             {
                 StorageUse.Begin(new StorageUse(Asker.Request, () => throw new ObjectDisposedException("the request")));
@@ -143,7 +145,7 @@ public sealed class LockedFileTests
     public async Task A_disk_that_fails_under_a_command_is_told_as_such_to_all_of_its_batch()
     {
         await using var server = await TestServer.StartAsync();
-        // As SQLite does when a write fails in the middle: the transaction is over, and its savepoints with it.
+        // As SQLite does when a write fails in the middle: the transaction is over, with its savepoints.
         var failed = server.Database.WriteAsync<int>(async tx =>
         {
             await tx.ExecuteAsync("ROLLBACK");

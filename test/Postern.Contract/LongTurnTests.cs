@@ -4,8 +4,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// However long a turn was, its end is a bounded transaction, and its message is whole or says that it is not. On both
-/// databases.
+/// However long a turn was, its end is a transaction of limited size, and its message is whole or says that it is not.
+/// On both databases.
 /// </summary>
 public sealed class LongTurnTests
 {
@@ -49,7 +49,7 @@ public sealed class LongTurnTests
         Assert.Equal("\n...(cut: a message is made of the first 16777216 bytes of a turn)...", texts[1]);
         await test.HeldNobodyUpAsync();
 
-        // What was cut is in the channel all the same, and the next turn is as ever.
+        // The cut part is still in the channel, and the next turn is normal.
         Assert.Contains(
             "the end",
             (await test.Server.GetAsync($"{Out}/records?afterEventId={said - 1}&limit=1")).Text,
@@ -77,7 +77,7 @@ public sealed class LongTurnTests
         await Task.WhenAll(late.Select(async l => await l.ContinueWith(_ => 0, TaskScheduler.Default)));
         var text = string.Concat(await test.TextsAsync());
         Assert.StartsWith(string.Concat("abcd".Select(c => new string(c, 300_000))), text, StringComparison.Ordinal);
-        // Whatever was taken before the close is in the message.
+        // Everything that was accepted before the close is in the message.
         var taken = await test.Server.Database.ReadAsync(tx =>
             tx.FirstAsync("SELECT out_next - 1 FROM session", r => r.GetInt64(0))
         );
@@ -257,7 +257,7 @@ public sealed class LongTurnTests
         public ValueTask<long> CountAsync(string sql) =>
             Server.Database.ReadAsync(tx => tx.FirstAsync(sql, r => r.GetInt64(0)));
 
-        /// <summary>No transaction did more than its bound, and nothing is left of what was folded.</summary>
+        /// <summary>No transaction exceeded its limit, and nothing is left over from folding.</summary>
         public async Task HeldNobodyUpAsync()
         {
             Assert.All(

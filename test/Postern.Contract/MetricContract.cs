@@ -7,8 +7,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// What nodes count is kept, once a minute, and is the sum of all; on both databases. What a transaction counted that
-/// did not commit is not there.
+/// The counts of nodes are stored once a minute, and are summed up; on both databases. Counts of a rolled back
+/// transaction are not included.
 /// </summary>
 public sealed class MetricContract
 {
@@ -35,7 +35,7 @@ public sealed class MetricContract
     private static async Task<long> CountAsync(TestServer server, Measure which, MetricWidth? width = null) =>
         (await ReadAsync(server, width ?? MetricWidth.Minute, which)).Sum(s => s.Points.Sum(p => p.Count));
 
-    /// <summary>A minute passes, and what was counted in it is kept.</summary>
+    /// <summary>A minute passes, and its counts are stored.</summary>
     private static Task KeepAsync(TestServer server) =>
         server
             .App.Services.GetRequiredService<MetricWriter>()
@@ -44,7 +44,7 @@ public sealed class MetricContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task What_happens_is_counted_by_what_became_of_it(Backend backend)
+    public async Task Outcomes_are_counted(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.StartSessionAsync("s");
@@ -77,7 +77,7 @@ public sealed class MetricContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task What_did_not_commit_is_not_counted(Backend backend)
+    public async Task Rolled_back_work_is_not_counted(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         var project = await server.ProjectAsync();
@@ -118,7 +118,7 @@ public sealed class MetricContract
             node.Database.Tally.Level(project, Measure.OpenStreams, 5);
         }
         await KeepAsync(one);
-        // A node that is stopped keeps what it has counted.
+        // A stopped node stores its counts.
         await other.DisposeAsync();
         await using var again = await TestServer.StartAsync(Backend.Postgres, postgres: connection);
         again.Database.Tally.Add(project, Measure.RunsFailed);
@@ -177,7 +177,7 @@ public sealed class MetricContract
     }
 
     [Fact]
-    public async Task Figures_of_another_project_are_nobodys_business()
+    public async Task Figures_of_another_project_are_not_shown()
     {
         await using var server = await TestServer.StartAsync();
         var created = await server.PostAsync("/api/v1/projects", new { name = "other" });
@@ -194,7 +194,7 @@ public sealed class MetricContract
                 Assert.Single(series[0].GetProperty("points").EnumerateArray()).GetProperty("count").GetInt64()
             );
         }
-        // Its admin is no admin of the server, and sees no refusals that prove no project.
+        // Its administrator is not an administrator of the server, and sees no refusals that prove no project.
         Assert.Equal(403, (await server.GetAsync("/api/v1/metrics?name=server.memory", otherKey)).Status);
         var all = (await server.GetAsync("/api/v1/metrics", otherKey)).Json.GetProperty("series").EnumerateArray();
         Assert.DoesNotContain(
@@ -227,7 +227,7 @@ public sealed class MetricContract
             Assert.Equal(403, (await server.GetAsync("/api/v1/metrics?name=runs.failed," + name, runs)).Status);
         var own = (await server.GetAsync("/api/v1/metrics", runs)).Json.GetProperty("series").EnumerateArray();
         Assert.All(own, s => Assert.StartsWith("runs.", s.GetProperty("name").GetString(), StringComparison.Ordinal));
-        // Rights on one run are none on all of them.
+        // Rights on one run do not show figures of all runs.
         Assert.Equal(403, (await server.GetAsync("/api/v1/metrics", await server.KeyAsync("read:runs:run_1"))).Status);
         Assert.Equal(401, (await server.SendAsync(HttpMethod.Get, "/api/v1/metrics")).Status);
     }
@@ -243,7 +243,7 @@ public sealed class MetricContract
     [InlineData("from=2026-01-01T00:00:00Z&to=2026-01-03T00:01:00Z")]
     [InlineData("width=hour&from=2026-01-01T00:00:00Z&to=2026-06-01T00:00:00Z")]
     [InlineData("to=9999-12-31T23:59:59Z&from=0001-01-01T00:00:00Z")]
-    public async Task What_cannot_be_read_is_refused_by_name(string query)
+    public async Task An_unreadable_value_is_refused_by_name(string query)
     {
         await using var server = await TestServer.StartAsync();
         var answer = await server.GetAsync("/api/v1/metrics?" + query);

@@ -4,9 +4,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>
-/// One name is one thing, and who writes does not choose who spoke: what that asks of the database, the same on both.
-/// </summary>
+/// <summary>A name belongs to one thing, and a writer cannot choose its role: the same on both databases.</summary>
 public sealed class NamesContract
 {
     [Theory]
@@ -27,8 +25,8 @@ public sealed class NamesContract
         var before = await HistoryAsync(server);
         var credential = byToken ? await server.TokenAsync("read:sessions:s", "write:sessions:s") : server.RootKey;
 
-        // As the AI SDK sends it: the whole message, with what the client's tool gave; and whatever else somebody
-        // would like to have been said.
+        // As the AI SDK sends it: the whole message with the results of the client's tools, and everything else that
+        // somebody might try to add.
         object[] parts =
         [
             new { type = "text", text = "Something else was said." },
@@ -61,7 +59,7 @@ public sealed class NamesContract
             ],
             message.GetProperty("content").EnumerateArray().Select(b => b.GetRawText())
         );
-        // Whoever has the page of before is given the new one.
+        // A client that has the previous page gets the new one.
         Assert.NotEqual(before.Header("ETag"), after.Header("ETag"));
         var asked = await server.GetAsync("/sessions/s/history", null, ("If-None-Match", before.Header("ETag")!));
         Assert.Equal(200, asked.Status);
@@ -74,7 +72,7 @@ public sealed class NamesContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task A_message_of_the_assistant_that_nobody_said_is_no_message_of_a_tokens(Backend backend)
+    public async Task A_token_cannot_add_a_message_of_the_assistant(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         await CallToolsAsync(server, "m1");
@@ -105,7 +103,7 @@ public sealed class NamesContract
         await ReturnAsync(server, server.RootKey, "m1", [text, call]);
         await ReturnAsync(server, await server.TokenAsync("write:sessions:s"), "m1", [text, Gave("c1", 2)]);
         var content = Assert.Single(MessagesOf(await HistoryAsync(server))).GetProperty("content");
-        // The call is what it was; only what it gave is new.
+        // The call is unchanged; only its result is new.
         Assert.Equal(
             """{"type":"tool-locate","toolCallId":"c1","input":1,"state":"output-available","output":2}""",
             content[1].GetRawText()
@@ -139,7 +137,7 @@ public sealed class NamesContract
         Assert.Equal(4, await CountAsync("/api/v1/runs", reader));
         Assert.Equal(7, await CountAsync("/api/v1/runs", server.RootKey));
 
-        // Nor is it told of: neither by the events nor by what was sent of them.
+        // Neither events nor deliveries contain it.
         var listener = await server.KeyAsync("read:deliveries", "write:deliveries", "read:runs");
         foreach (var path in new[] { "/api/v1/events", "/api/v1/deliveries?purpose=event" })
         {
@@ -211,8 +209,8 @@ public sealed class NamesContract
             ids.Add(captured.Json.GetProperty("data").GetProperty("requestId").GetString()!);
         }
         Assert.Equal(429, (await server.PostAsync("/inbound/user/me/t", new { }, "")).Status);
-        // The first one's turn was answered and nobody settled it; the second one's session was closed; the third
-        // waits as it should.
+        // The first one's turn was answered and nobody settled it; the second one's session was closed; the third waits
+        // as it should.
         await server.Database.WriteAsync(async tx =>
         {
             const string itsSession = "WHERE id = (SELECT session FROM capture WHERE id = $1)";

@@ -4,14 +4,10 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>
-/// A node that knows several hosts finds the new primary soon after there is one, whatever became of the old one.
-/// </summary>
+/// <summary>A node that knows several hosts soon finds the new primary, whatever happened to the old one.</summary>
 public sealed class NewPrimaryTests
 {
-    /// <summary>
-    /// Three seconds are the aim; the machine that tests is busy. The driver's own standards take ten.
-    /// </summary>
+    /// <summary>The aim is three seconds, on a machine that may be busy. The driver's defaults take ten.</summary>
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(5);
 
     [Theory]
@@ -36,7 +32,7 @@ public sealed class NewPrimaryTests
             first.Crash();
         try
         {
-            // It is asked meanwhile, so it has learned that no host takes writes.
+            // It is asked meanwhile, so it has learned that no host accepts writes.
             for (var i = 0; i < 5; i++)
                 Assert.NotInRange(await RunAsync(server), 200, 299);
             second.Promote();

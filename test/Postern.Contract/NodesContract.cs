@@ -6,8 +6,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// Nodes that share a PostgreSQL: what one commits the others hear, also where notifications are lost, hints are
-/// missing or a node dies before it has told; and none of it costs more when more listen.
+/// Nodes that share a PostgreSQL hear of each other's commits, even when notifications are lost, hints are missing or a
+/// node dies before it has told. The cost does not grow with the listeners.
 /// </summary>
 public sealed partial class NodesContract
 {
@@ -70,7 +70,7 @@ public sealed partial class NodesContract
     }
 
     [Fact]
-    public async Task What_a_node_committed_that_died_before_it_told_is_seen()
+    public async Task A_commit_of_a_node_that_died_before_announcing_it_is_seen()
     {
         var connection = await NewDatabaseAsync();
         await using var server = await TestServer.StartAsync(Backend.Postgres, postgres: connection);
@@ -80,12 +80,12 @@ public sealed partial class NodesContract
         await BeatAsync(source, told: 0);
         await WaitUntilKnownAsync(source);
         await CommitUntoldAsync(source, "untold");
-        // It says nothing any more: that is noticed.
+        // It no longer renews its row, which is noticed.
         Assert.Contains("untold", (await NextAsync(stream)).Data, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task What_stands_behind_a_gap_in_the_hints_is_seen()
+    public async Task Commits_behind_a_gap_in_the_hints_are_seen()
     {
         var connection = await NewDatabaseAsync();
         await using var server = await TestServer.StartAsync(Backend.Postgres, postgres: connection);
@@ -122,7 +122,7 @@ public sealed partial class NodesContract
     }
 
     [Fact]
-    public async Task A_row_that_moved_without_a_hint_pokes_those_who_watch_it_and_nobody_else()
+    public async Task A_row_changed_without_a_hint_calls_only_its_listeners()
     {
         var connection = await NewDatabaseAsync();
         await using var server = await TestServer.StartAsync(Backend.Postgres, postgres: connection);
@@ -154,7 +154,7 @@ public sealed partial class NodesContract
     [GeneratedRegex(@"word-\d+")]
     private static partial Regex Word();
 
-    /// <summary>What a node writes as a record of <c>out</c>, without a word to the others.</summary>
+    /// <summary>Writes a record of <c>out</c> as a node would, without telling the others.</summary>
     private static Task CommitUntoldAsync(NpgsqlDataSource source, string body) =>
         RunAsync(
             source,
@@ -171,7 +171,7 @@ public sealed partial class NodesContract
         RunAsync(source, $"INSERT INTO node VALUES ('ghost', {told}, {Clock})");
 
     /// <summary>
-    /// A new node makes the others look at everything once: what comes later must be seen in another way.
+    /// A new node makes the others look at everything once; later commits must be seen in another way.
     /// </summary>
     private static async Task WaitUntilKnownAsync(NpgsqlDataSource source)
     {
@@ -191,7 +191,7 @@ public sealed partial class NodesContract
         );
         var name = new NpgsqlConnectionStringBuilder(connection).Database;
         var sql = $"SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = '{name}'";
-        // What has just been done is counted a second later.
+        // Fresh commits are counted a second later.
         await Task.Delay(TimeSpan.FromSeconds(1.5));
         var before = await CountAsync(source, sql);
         await Task.Delay(span);
@@ -205,7 +205,7 @@ public sealed partial class NodesContract
             return connection;
         await using var source = NpgsqlDataSource.Create(connection);
         var name = new NpgsqlConnectionStringBuilder(connection).Database;
-        // Found before the server's own: says nothing to anybody, as a pooler does.
+        // Replaces the server's own function and announces nothing, as a pooler does.
         await RunAsync(
             source,
             $"""

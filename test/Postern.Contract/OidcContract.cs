@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>Signing in by an identity provider on both databases, and on two nodes.</summary>
+/// <summary>Signing in with an identity provider on both databases, and on two nodes.</summary>
 public sealed class OidcContract
 {
     private const string Runs = "?next=%2Fconsole%2Fruns";
@@ -47,7 +47,7 @@ public sealed class OidcContract
         await using var other = await TestServer.StartAsync(Backend.Postgres, OidcBrowser.By(provider), connection);
         using var browser = new OidcBrowser(one);
         var back = await browser.BackAsync(Runs);
-        // Cookies know no port: the browser sends to one what the other gave.
+        // Cookies ignore ports: the browser sends the cookie of one node to the other.
         var there = other.Url + new Uri(back).PathAndQuery;
         // The code is bound to the address that it was asked for.
         Assert.Equal(200, (await browser.GetAsync(there)).Status);

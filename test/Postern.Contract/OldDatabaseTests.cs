@@ -84,7 +84,7 @@ public sealed class OldDatabaseTests
             await StatusAsync(ci.PostAsJsonAsync("/realtime/v1/sessions/old-chat/in/append", 1))
         );
 
-        // A name that is refused now stays readable, and is not made anew.
+        // A name that is refused now can still be read, and cannot be created again.
         Assert.Equal(
             HttpStatusCode.OK,
             await StatusAsync(root.GetAsync("/sessions/agent:echo:agent:echo:odd%20name/history"))
@@ -141,7 +141,7 @@ public sealed class OldDatabaseTests
         };
         Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(anybody.SendAsync(report)));
 
-        // The schedule has its next run, and what is weak is named.
+        // The schedule has its next run, and weak spots are reported.
         var night = await root.GetFromJsonAsync<JsonElement>("/api/triggers/user/me/night");
         Assert.Equal(JsonValueKind.String, night.GetProperty("data").GetProperty("nextRunAt").ValueKind);
         var doctor = await PosternCommand.RunAsync($"doctor {where} --urls http://127.0.0.1:0", Environment);

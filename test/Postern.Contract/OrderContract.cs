@@ -8,7 +8,7 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// The list of events, as somebody follows it who reads back to what he knows: nothing is missed, nothing comes behind.
+/// The list of events for a client that reads back to a known event: nothing is missed, and nothing appears behind it.
 /// </summary>
 public sealed class OrderContract
 {
@@ -74,7 +74,7 @@ public sealed class OrderContract
     }
 
     [Fact]
-    public async Task What_is_committed_late_is_listed_before_nothing_that_was_shown()
+    public async Task A_late_commit_is_never_listed_behind_shown_events()
     {
         await using var server = await TestServer.StartAsync(Backend.Postgres);
         var project = await server.ProjectAsync();
@@ -90,7 +90,7 @@ public sealed class OrderContract
         await hasNumber.Task;
         await EmitAsync(server, project, "run.started", "run_quick", 0);
 
-        // The one that is committed would stand behind the other: it is shown when that is there too.
+        // The committed one would stand behind the other, so it is shown only when that one is there too.
         Assert.Equal(before, await IdsAsync(server));
         mayCommit.SetResult();
         await late;
@@ -225,7 +225,7 @@ public sealed class OrderContract
             return 0;
         });
 
-    /// <summary>Reads back to what it knows, again and again, and once more when all is over; oldest first.</summary>
+    /// <summary>Reads back to the known event, again and again, and once more at the end; oldest first.</summary>
     private static async Task<List<Listed>> FollowAsync(TestServer node, string key, CancellationToken over)
     {
         var known = new List<Listed>();

@@ -13,8 +13,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// People who answer through a relay: the relay, the server that asks, and whoever has the link, all whole, on both
-/// databases. The relay is also one that means it badly.
+/// People who answer through a relay: the relay, the server that asks, and a person with the link, all complete, on
+/// both databases. Some tests use a malicious relay.
 /// </summary>
 public sealed class PeopleContract
 {
@@ -128,7 +128,7 @@ public sealed class PeopleContract
         Assert.Equal("Go on, in the night.", kept.GetProperty("feedback").GetString());
         Assert.Equal("at night", kept.GetProperty("response").GetProperty("option").GetString());
 
-        // The page ends with the outcome; who comes later learns it. The same bytes again are a repeat.
+        // The page ends with the outcome, and a person who comes later sees it. The same bytes again are a repeat.
         var end = await person.EndAsync();
         Assert.Equal(("approved", "Go on, in the night."), (end.Status, end.Feedback));
         var late = await person.AnswerAsync(question, "rejected");
@@ -144,7 +144,7 @@ public sealed class PeopleContract
         var events = await place.Asking.EventsAsync(run);
         Assert.Equal(1, events.Count(e => e.GetProperty("type").GetString() == "approval_decided"));
 
-        // What the relay has on its disk opens nothing.
+        // The data on the relay's disk opens nothing.
         var disk = await DumpAsync(place.Relay);
         Assert.Contains(person.Link.Page, disk, StringComparison.Ordinal);
         foreach (
@@ -195,7 +195,7 @@ public sealed class PeopleContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_two_people_at_once_one_wins_and_the_other_learns_it(Backend backend)
+    public async Task One_of_two_simultaneous_people_wins_and_the_other_learns_it(Backend backend)
     {
         await using var place = await StartAsync(backend);
         for (var round = 0; round < 3; round++)
@@ -210,7 +210,7 @@ public sealed class PeopleContract
             var status = (await place.Asking.StatusAsync(run)).GetProperty("status").GetString();
             foreach (var (answer, i) in answers.Select((a, i) => (a, i)))
             {
-                // Whoever came after the page had ended reads there how.
+                // A person who came after the end reads the outcome there.
                 var outcome = answer.Json.TryGetProperty("sealed", out _)
                     ? person.OutcomeOf(answer)
                     : await person.EndAsync();
@@ -253,7 +253,7 @@ public sealed class PeopleContract
         // The answer to one question, sent to the other.
         Assert.Equal(401, (await other.SendAsync(body)).Status);
 
-        // Sealed rightly, and wrong inside: each names the field.
+        // Sealed rightly, but wrong inside: each fault names its field.
         foreach (
             var (inside, field) in new (object, string)[]
             {
@@ -290,7 +290,7 @@ public sealed class PeopleContract
         }
         Assert.Equal("pending", (await place.Asking.StatusAsync(run)).GetProperty("status").GetString());
 
-        // A question without a payload has no hash; one that is given is of something else.
+        // A question without a payload has no hash, so a hash must be that of another question.
         var (bare, _, plain) = await place.AskAsync(new { title = "Just so?" });
         var simple = await plain.QuestionAsync();
         Assert.Null(simple.PayloadHash);
@@ -420,7 +420,7 @@ public sealed class PeopleContract
         var person = await place.PersonAsync(id);
         Assert.Equal("Delete the orders?", (await person.QuestionAsync()).Title);
 
-        // Revoked there, the links are this server's own again, and its pages are gone.
+        // After the revocation, links are this server's own again, and its pages are gone.
         Assert.Equal(204, (await relay.AdminAsync(HttpMethod.Delete, "/relay/v1/planes/" + plane.Plane)).Status);
         Assert.Equal(404, (await person.GetAsync()).Status);
         Assert.Equal(404, (await person.SendAsync(new { nonce = new string('A', 22), @sealed = "AAAA" })).Status);
@@ -463,7 +463,7 @@ public sealed class PeopleContract
         await person.QuestionAsync();
         await other.QuestionAsync();
         var first = (await person.GetAsync()).Json;
-        // As another version, as the other question's, as an outcome: none opens.
+        // As another version, as the other question's, as an outcome: none of them opens.
         await WriteAsync("UPDATE relay_page SET version = 9 WHERE page = $1", person.Link.Page);
         Assert.Null(person.TryOpen(PageSeal.Question, (await person.GetAsync()).Json));
         Assert.Null(other.TryOpen(PageSeal.Question, first));
@@ -514,7 +514,8 @@ public sealed class PeopleContract
         var question = await person.QuestionAsync();
         Assert.Equal("Pay \\u{202e}001\\u{2066} €\\u{200b}?", question.Title);
         Assert.Equal("<script>alert(1)</script>\\u{0007}", question.Payload);
-        // Blanks that make a payload unreadable are not added; what does not fit is withheld, and said to be.
+        // Indentation that would make a payload too large is not added; a payload that does not fit is withheld, and
+        // the page says so.
         var deep = "[" + string.Join(',', Enumerable.Repeat("[[[[[[[[[[1]]]]]]]]]]", 11_000)) + "]";
         var (_, _, wide) = await place.AskAsync(
             new { title = "Wide?", payload = JsonSerializer.Deserialize<JsonElement>(deep) }

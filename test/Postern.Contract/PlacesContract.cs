@@ -5,7 +5,7 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// Places at an agent, on both databases: never more than there are, and waiting for one costs nothing.
+/// Places at an agent, on both databases: never more than allowed, and waiting for one costs nothing.
 /// </summary>
 public sealed class PlacesContract
 {

@@ -8,9 +8,9 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// Every statement that ordinary work runs finds its rows by an index, however many there are: none goes through a
-/// table, or through all of a project's rows of it. The statements are taken from a server at work, so a new one is
-/// looked at without anyone adding it.
+/// Every statement of ordinary work finds its rows by an index, however many there are: none reads a whole table, or
+/// all rows of a project. The statements are recorded from a working server, so a new statement is checked
+/// automatically.
 /// </summary>
 public sealed partial class PlanTests
 {
@@ -49,7 +49,7 @@ public sealed partial class PlanTests
             }
         );
         await FillAsync(connectionString);
-        // What callers narrow is asked of the million: how far a stretch of it goes is in the statement.
+        // A caller's filters are tried on the million: the statement contains the limit of a stretch.
         var lists = await RecordAsync(
             connectionString,
             async (server, _) =>
@@ -88,7 +88,7 @@ public sealed partial class PlanTests
     /// <summary>The end of a stretch is so many rows of an index away, and no more.</summary>
     private static bool Counts(string sql) => sql.Contains("LIMIT 1 OFFSET", StringComparison.Ordinal);
 
-    /// <summary>Everything that the server does in ordinary work, once at least.</summary>
+    /// <summary>Everything that the server does in ordinary work, at least once.</summary>
     private static async Task WorkAsync(TestServer server, RecordingDatabase recording)
     {
         await using var receiver = await Receiver.StartAsync();
@@ -378,8 +378,8 @@ public sealed partial class PlanTests
     }
 
     /// <summary>
-    /// The parts of a plan that go through a large table, or find its rows by the project alone, and are not cheap: an
-    /// index of the few open turns is.
+    /// The expensive parts of a plan that read a large table, or find its rows only by the project. An index of the few
+    /// open turns is cheap.
     /// </summary>
     private static IEnumerable<string> Faults(string plan)
     {

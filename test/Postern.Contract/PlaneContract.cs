@@ -45,7 +45,7 @@ public sealed class PlaneContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task What_is_handed_over_twice_has_one_effect_and_what_is_altered_ends_the_connection(Backend backend)
+    public async Task A_repeated_envelope_has_one_effect_and_an_altered_one_ends_the_connection(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend, AllowPlain);
         await using var relay = await TestRelay.StartAsync();
@@ -69,7 +69,7 @@ public sealed class PlaneContract
     }
 
     [Fact]
-    public async Task Of_two_nodes_that_are_handed_the_same_one_effect_and_one_outcome_count()
+    public async Task Two_nodes_with_the_same_envelope_have_one_effect_and_one_outcome()
     {
         var database = PostgresServer.NewDatabase();
         await using var one = await TestServer.StartAsync(Backend.Postgres, AllowPlain, database);

@@ -5,8 +5,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// Two nodes on PostgreSQL behind PgBouncer in transaction mode: nothing rests on a connection's session. Notifications
-/// do not come through, so the nodes hear of one another by their table.
+/// Two nodes on PostgreSQL behind PgBouncer in transaction mode: nothing depends on a connection's session.
+/// Notifications are lost, so the nodes hear of each other through their table.
 /// </summary>
 public sealed partial class PoolerTests : IAsyncLifetime
 {

@@ -66,8 +66,7 @@ public sealed class PostgresStorageTests : StorageContract
     {
         var connection = PostgresServer.NewDatabase();
         await Migrations.ApplyToPostgresAsync(connection, default);
-        // Stands before the server's own function, and fails for as long as the flag says: a fault that no list of
-        // codes knows.
+        // Replaces the server's own function and fails while the flag is set: a fault that no list of codes contains.
         await using (var source = PostgresDatabase.CreateSource(connection))
         {
             var name = new Npgsql.NpgsqlConnectionStringBuilder(connection).Database;

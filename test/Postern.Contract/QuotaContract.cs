@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>Quotas hold for many at once, on both databases.</summary>
+/// <summary>Quotas hold for simultaneous requests, on both databases.</summary>
 public sealed class QuotaContract
 {
     [Theory]
@@ -54,7 +54,7 @@ public sealed class QuotaContract
                 a => Assert.True(a.Status == 409 && a.Text.Contains(quota, StringComparison.Ordinal), a.ToString())
             );
         }
-        // What is there may be changed.
+        // Existing things may be changed.
         Assert.Equal(
             200,
             (

@@ -2,9 +2,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>
-/// A session holds as many bytes as it may, and what is full keeps nobody else out. On both databases.
-/// </summary>
+/// <summary>A session has a limit of bytes, and a full session does not affect others. On both databases.</summary>
 public sealed class QuotaTests
 {
     private const string Channels = "/realtime/v1/sessions/s";
@@ -38,7 +36,7 @@ public sealed class QuotaTests
             );
         }
 
-        // What ends something is let in, and what was taken is known again.
+        // A record that ends something is accepted, and repeats are recognised.
         Assert.Equal(200, (await server.PostAsync(Channels + "/in/append", "{\"kind\":\"stop\"}")).Status);
         const string complete = """{"records":[{"headers":{"trigger-control":"turn-complete"}}]}""";
         Assert.Equal(200, (await server.PostAsync(Channels + "/out/records", complete)).Status);

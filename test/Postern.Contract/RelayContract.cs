@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>What a relay does between a sender and a plane, on both databases.</summary>
+/// <summary>A relay between a sender and a plane, on both databases.</summary>
 public sealed class RelayContract
 {
     private static readonly DoorEntry Hook = TestPlane.Door("/inbound/a");
@@ -136,7 +136,7 @@ public sealed class RelayContract
         await session.AnswerAsync(frame, 500, "second");
         await session.NextAsync<SettledHead>();
         Assert.Equal((200, "first"), ((await asked).Status, (await asked).Text));
-        // One that never was is gone, so that a plane does not say it for ever.
+        // A request for an unknown one answers "gone", so that a plane does not repeat it for ever.
         var none = (EnvelopeHead)frame.Head with
         {
             Id = "env_none",
@@ -162,7 +162,7 @@ public sealed class RelayContract
         Assert.Equal(CloseCode.Revoked, await session.Closed.Task.WaitAsync(TimeSpan.FromSeconds(10)));
         var after = await relay.PostAsync(plane.At("/inbound/a"), "{}");
         Assert.Equal((404, unknown.Text), (after.Status, after.Text));
-        // Whoever still waits is not told that it was taken: it will never be judged.
+        // A caller that still waits is not told that the request was accepted: it will never be handled.
         Assert.Equal(202, (await asked).Status);
         using var refused = await plane.PostAsync("/relay/v1/poll");
         Assert.Equal(401, (int)refused.StatusCode);
@@ -216,7 +216,7 @@ public sealed class RelayContract
                 return (200, Encoding.UTF8.GetString(request.Body.Span));
             }
         );
-        // What comes at once is stored together: nobody is told to come again.
+        // Simultaneous requests are stored together: none is told to try again.
         var asked = await Task.WhenAll(
             Enumerable.Range(0, 300).Select(i => relay.PostAsync(plane.At($"/inbound/{i % 20}"), $"{{\"n\":{i}}}"))
         );

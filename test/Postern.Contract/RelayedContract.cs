@@ -6,7 +6,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>A relay and a server that joined it, both whole: from a provider's webhook to a run.</summary>
+/// <summary>A relay and a server that joined it, both complete: from a provider's webhook to a run.</summary>
 public sealed class RelayedContract
 {
     private const string Secret = "a secret of github, of 24 characters";
@@ -31,7 +31,7 @@ public sealed class RelayedContract
         var at = new Uri(joined.Url).AbsolutePath;
         await OpenAsync(relay, at + "/inbound/user/u/hook");
 
-        // Right, again, wrong: each as the server itself says it.
+        // Right, again, wrong: each answered as the server itself would.
         var first = await relay.PostAsync(at + "/inbound/user/u/hook", "{\"a\":1}", Signed("{\"a\":1}"));
         Assert.True(first.Status == 200, first.ToString());
         Assert.NotNull(first.Header("Postern-Receipt"));
@@ -49,7 +49,7 @@ public sealed class RelayedContract
         var runs = await server.GetAsync("/api/v1/runs");
         Assert.Equal(1, runs.Json.GetProperty("data").GetArrayLength());
 
-        // What is not relayed is not there, whatever it carries; what is made is there soon.
+        // A route that is not relayed does not exist there, whatever a request contains. A new trigger is there soon.
         foreach (var path in new[] { "/api/v1/runs", "/api/v1/sessions", "/healthz", "/inbound/user/u/other" })
             Assert.Equal(404, (await relay.PostAsync(at + path, "{}", Signed("{}"))).Status);
         await MakeTriggerAsync(server, "other");

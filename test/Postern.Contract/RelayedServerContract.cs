@@ -6,7 +6,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>The relay and a server behind it, both whole: what a sender on the outside gets.</summary>
+/// <summary>The relay and a server behind it, both complete, as a sender sees them.</summary>
 public sealed class RelayedServerContract
 {
     private const string Secret = "a secret of github, of 24 characters";
@@ -129,7 +129,7 @@ public sealed class RelayedServerContract
     }
 
     [Fact]
-    public async Task What_came_while_the_server_was_away_is_stored_and_answered_when_it_is_back()
+    public async Task Requests_during_an_absence_of_the_server_are_stored_and_answered_on_its_return()
     {
         await using var relay = await RelayNode.StartAsync();
         var database = PostgresServer.NewDatabase();
@@ -180,7 +180,7 @@ public sealed class RelayedServerContract
     }
 
     [Fact]
-    public async Task Who_leaves_has_no_url_any_more()
+    public async Task A_plane_that_leaves_has_no_url_any_more()
     {
         await using var relay = await RelayNode.StartAsync();
         var (server, plane) = await StartAsync(relay, Backend.Sqlite, "auto");

@@ -5,7 +5,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>What is removed while somebody is about to use it.</summary>
+/// <summary>Things that are removed while somebody is about to use them.</summary>
 public sealed class RemovalTests
 {
     [Theory]
@@ -56,7 +56,7 @@ public sealed class RemovalTests
 
         async Task PutAsync(int n)
         {
-            // A row that is held too long, on a machine without time, is a 503: said again, as a client would.
+            // A row that is locked for too long on a busy machine answers 503; the test repeats it, as a client would.
             Answer put;
             do
             {
@@ -89,7 +89,7 @@ public sealed class RemovalTests
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_a_removed_session_nothing_is_left(Backend backend)
+    public async Task Removing_a_session_leaves_nothing(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.StartSessionAsync("gone");
@@ -112,7 +112,7 @@ public sealed class RemovalTests
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_a_removed_run_nothing_is_left(Backend backend)
+    public async Task Removing_a_run_leaves_nothing(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull" });

@@ -31,7 +31,7 @@ public sealed class ReportContract
         );
         var pipeline = await Pipeline.PutAsync(server);
         // Everything that a report can cause: artifacts, failure fields, an event, deliveries to a subscriber and to
-        // whoever asked.
+        // the caller.
         await server.SendAsync(
             HttpMethod.Put,
             "/api/v1/webhook-endpoints/hook",
@@ -84,7 +84,7 @@ public sealed class ReportContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_64_identical_callbacks_one_is_applied_and_63_are_told_so(Backend backend)
+    public async Task One_of_64_identical_callbacks_applies_and_63_are_repeats(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         var pipeline = await Pipeline.PutAsync(server);
@@ -99,7 +99,7 @@ public sealed class ReportContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_64_different_legal_callbacks_the_history_is_a_path_of_the_machine(Backend backend)
+    public async Task Sixty_four_legal_callbacks_leave_a_path_of_the_state_machine(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         var pipeline = await Pipeline.PutAsync(server);
@@ -136,7 +136,7 @@ public sealed class ReportContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_64_requests_under_one_key_there_is_one_run_and_one_answer(Backend backend)
+    public async Task Sixty_four_requests_with_one_key_get_one_run_and_one_answer(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         var answers = await Task.WhenAll(
@@ -163,7 +163,7 @@ public sealed class ReportContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_64_who_claim_at_once_each_run_has_one(Backend backend)
+    public async Task Sixty_four_simultaneous_claims_give_each_run_to_one_worker(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull" });
@@ -209,7 +209,7 @@ public sealed class ReportContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_64_retries_and_64_cancels_at_once_one_has_its_way(Backend backend)
+    public async Task Of_64_retries_and_64_cancels_one_wins(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull" });

@@ -8,8 +8,8 @@ using Postern.Triggers;
 namespace Postern.Contract;
 
 /// <summary>
-/// What the features ask of the database beside the work itself: lists with every filter, replays, rotations,
-/// retention. The same on both.
+/// The features' statements besides the main work: lists with every filter, replays, rotations, retention. The same on
+/// both databases.
 /// </summary>
 public sealed class RoutesContract
 {
@@ -161,7 +161,7 @@ public sealed class RoutesContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task What_has_been_kept_long_enough_goes_and_nothing_else(Backend backend)
+    public async Task Only_old_rows_are_removed(Backend backend)
     {
         await using var server = await TestServer.StartAsync(
             backend,
@@ -206,7 +206,7 @@ public sealed class RoutesContract
         Assert.Equal(0, await captures.ForgetKeysAsync(10));
         server.Clock.Advance(TimeSpan.FromDays(2));
         Assert.Equal(3, await captures.ForgetKeysAsync(10));
-        // The loops sweep once a minute of real time; here they are told to.
+        // The loops remove old rows once a minute of real time; this test calls them.
         var sweep = typeof(PollingLoop).GetMethod(
             "SweepAsync",
             System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic
@@ -227,7 +227,7 @@ public sealed class RoutesContract
                     tx.FirstAsync($"SELECT COUNT(*) FROM {table} WHERE run = $1", r => r.GetInt64(0), ended)
                 )
             );
-        // The key is free again: what it stood for is gone.
+        // The key is free again, because its run is gone.
         Assert.NotEqual(
             ended,
             (

@@ -12,8 +12,8 @@ public sealed class SqliteStorageTests : StorageContract
     }
 
     /// <summary>
-    /// A second connection for it is there in a test and not under load, so it is refused always, by the engine that
-    /// every test runs on.
+    /// A second connection for it exists in a test, but not under load. So it is always refused, on the engine that
+    /// every test uses.
     /// </summary>
     [Fact]
     public async Task A_command_that_asks_beside_its_transaction_is_refused()
@@ -36,7 +36,7 @@ public sealed class SqliteStorageTests : StorageContract
     }
 
     /// <summary>
-    /// A process without memory or descriptors fails anywhere, in the log and on the way to the answers too.
+    /// A process without memory or descriptors may fail anywhere, also in the log and while answering.
     /// </summary>
     [Fact]
     public async Task A_writer_that_fails_between_the_commit_and_the_answers_answers_all_the_same_and_goes_on()

@@ -3,7 +3,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>A node that cannot learn what has been revoked lets nobody in by what was true once.</summary>
+/// <summary>A node that cannot learn of revocations lets nobody in on old knowledge.</summary>
 public sealed class StaleAccessTests
 {
     [Fact]
@@ -24,7 +24,7 @@ public sealed class StaleAccessTests
         var (id, key) = (made.GetProperty("id").GetString()!, made.GetProperty("key").GetString()!);
         Assert.Equal(200, (await other.GetAsync("/api/v1/sessions/s", key)).Status);
 
-        // The connection of its look leads nowhere; its others work.
+        // The connection of its look is dead; its other connections work.
         held.Hold("'access_version'");
         await held.Held;
         Assert.InRange((await one.SendAsync(HttpMethod.Delete, "/api/v1/keys/" + id, one.RootKey)).Status, 200, 204);

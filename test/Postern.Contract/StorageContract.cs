@@ -3,7 +3,9 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>What the product relies on of its database. One set of facts, inherited by each implementation.</summary>
+/// <summary>
+/// The guarantees of the database on which the product relies. One set of facts, inherited by each implementation.
+/// </summary>
 public abstract class StorageContract : IAsyncLifetime
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("postern-storage-").FullName;
@@ -28,7 +30,7 @@ public abstract class StorageContract : IAsyncLifetime
         _database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM project", r => r.GetInt64(0)));
 
     [Fact]
-    public async Task What_was_written_is_read_by_the_next_read()
+    public async Task A_write_is_seen_by_the_next_read()
     {
         for (var i = 0; i < 50; i++)
         {
@@ -97,7 +99,7 @@ public abstract class StorageContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_many_inserts_under_one_key_one_wins_and_the_row_counts_say_which()
+    public async Task One_of_many_inserts_with_one_key_wins_and_the_row_counts_say_which()
     {
         var counts = await Task.WhenAll(
             Enumerable
@@ -183,7 +185,7 @@ public abstract class StorageContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_marks_a_topic_knows_of_a_commit_before_its_answer()
+    public async Task An_early_listener_knows_of_a_commit_before_its_answer()
     {
         var marks = 0;
         using var marking = _database.Changes.Mark("topic", () => Interlocked.Increment(ref marks));
@@ -244,10 +246,10 @@ public abstract class StorageContract : IAsyncLifetime
         Assert.All(await Task.WhenAll(beside), rows => Assert.Equal(1, rows));
         Assert.Equal(21, await CountAsync());
         Assert.True(runs >= 4);
-        // What was done is let go of once, with the command's end.
+        // The results are released once, when the command ends.
         await WaitFor.TrueAsync(() => Task.FromResult(Volatile.Read(ref disposed) == 2));
 
-        // Work that fails is the command's failure.
+        // A failure of that work is a failure of the command.
         var refused = _database.WriteAsync<int>(_ =>
             throw new OutsideFirstException(() => throw new TimeoutException("on purpose"))
         );
@@ -256,7 +258,7 @@ public abstract class StorageContract : IAsyncLifetime
 
         async Task<IAsyncDisposable> WorkAsync()
         {
-            // Outside of any transaction: it may read and write by itself.
+            // Outside of any transaction, so it may read and write.
             await AddAsync("outside" + Interlocked.Increment(ref done));
             await _database.WriteAsync(tx => tx.ExecuteAsync("DELETE FROM project WHERE id LIKE 'outside%'"));
             return new Disposing(() => Interlocked.Increment(ref disposed));

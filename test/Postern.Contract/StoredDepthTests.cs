@@ -4,7 +4,7 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// What a door takes can be read by every door that shows it: as deep as JSON may be, in whatever envelope it is kept.
+/// Every accepted value can be read on every route that shows it, as deep as JSON may be, in any envelope.
 /// </summary>
 public sealed class StoredDepthTests
 {
@@ -21,7 +21,7 @@ public sealed class StoredDepthTests
         for (var depth = Wire.MaxDepth - 6; depth <= Wire.MaxDepth; depth++)
         {
             var deep = Deep(depth);
-            // Longer than what is shown without full=1.
+            // Longer than the part that is shown without full=1.
             var chunk =
                 $"{{\"type\":\"tool-input-available\",\"toolCallId\":\"c{depth}\",\"toolName\":\"t\","
                 + $"\"input\":{deep}}}";

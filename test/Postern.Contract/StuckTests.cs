@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>What does not go on is found, whatever keeps it; captures and deliveries say why.</summary>
+/// <summary>Stuck things are found, whatever the cause; captures and deliveries explain themselves.</summary>
 public sealed class StuckTests
 {
     [Theory]
@@ -47,7 +47,7 @@ public sealed class StuckTests
         var behind = (await scene.CaptureAsync("slow", scene.Behind)).GetProperty("why");
         Assert.Equal("behind_run", behind.GetProperty("code").GetString());
         Assert.Contains(scene.Of["slow"].Run, behind.GetProperty("text").GetString(), StringComparison.Ordinal);
-        // One that has ended has no reason why it has not.
+        // An ended capture has no explanation.
         var failed = await scene.CaptureAsync("wrong", scene.Of["wrong"].Capture);
         Assert.False(failed.TryGetProperty("why", out _));
         Assert.Contains("401", failed.GetProperty("errorMessage").GetString(), StringComparison.Ordinal);

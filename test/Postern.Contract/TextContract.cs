@@ -6,12 +6,12 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// What people really send: every door that takes JSON understands a body or refuses it, on both databases alike, and
-/// whatever it took can be read afterwards.
+/// Real senders' text: every route for JSON understands a body or refuses it, the same on both databases, and
+/// everything that was accepted can be read afterwards.
 /// </summary>
 public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<TextContract.Worlds>
 {
-    /// <summary>Fresh surroundings for a door, after a body has changed something: so often.</summary>
+    /// <summary>How often a door gets new surroundings after a body has changed something.</summary>
     private const int MostScenes = 12;
 
     private static readonly string[] Lists =
@@ -106,7 +106,8 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
     }
 
     /// <summary>
-    /// Whatever an agent answers to a dispatch: its run is taken on, or ended with a reason; alike on both.
+    /// Whatever an agent answers to a dispatch: its run is accepted, or ended with a reason; the same on both
+    /// databases.
     /// </summary>
     [Fact]
     public async Task An_agents_answer_is_understood_or_ends_its_run_with_a_reason()
@@ -180,7 +181,8 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
     }
 
     /// <summary>
-    /// Whatever a sender writes to a trigger's URL: it is understood, and then its prompt is not empty, or refused.
+    /// Whatever a sender writes to a trigger's URL: it is understood and its prompt is not empty, or it is refused.
+    /// Only a byte order mark with nothing behind it is empty.
     /// </summary>
     [Fact]
     public async Task A_webhook_is_understood_or_refused_and_never_empty()
@@ -247,7 +249,7 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
         }
     }
 
-    /// <summary>What is kept is all that came, but for what no text can hold.</summary>
+    /// <summary>Everything that came is stored, except what no text can contain.</summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
@@ -301,7 +303,7 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
             Same(kept, message.GetProperty("content")[1].GetProperty("data"));
         }
 
-        // On a channel it stands as it came; in the transcript halves of two deltas are one character.
+        // A channel stores it unchanged; in the transcript the halves from two deltas become one character.
         await PostAsync(
             200,
             $"/realtime/v1/sessions/{name}/out/records",
@@ -363,7 +365,7 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
         private IReadOnlyList<(string Name, string Value)> _headers = [];
         private int _scenes;
 
-        /// <summary>The same of both sides but for the ids that they name.</summary>
+        /// <summary>The same on both sides, except for the ids that they contain.</summary>
         public IReadOnlyList<OddBody> Bodies { get; private set; } = [];
 
         private string Valid =>
@@ -383,8 +385,8 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
             _request = await DoorRequests.OfAsync(_door, _scene);
             Bodies = [.. OddBodies.Of(Valid, names.Split(' '))];
             var ending = Ending.Of(_door).First();
-            // The root key would be rotated for each; whoever is not asked by name is let in by the administrator's
-            // key.
+            // Otherwise the root key would be rotated for each. Requests without another credential use the
+            // administrator's key.
             _headers =
                 (_door.Credentials & Credentials.Key) != 0
                     ?

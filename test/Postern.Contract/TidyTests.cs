@@ -4,11 +4,11 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// The style guide as a failing test: sizes, the direction of dependencies, and documents that name only what exists.
+/// The style guide as a test: sizes, the direction of dependencies, and documents that name only what exists.
 /// </summary>
 public sealed partial class TidyTests
 {
-    /// <summary>From what stands lowest to what may use all: a folder uses itself and those before it.</summary>
+    /// <summary>From the lowest folder to the one that may use all: a folder uses itself and those before it.</summary>
     private static readonly string[] Order =
     [
         "Storage",
@@ -31,7 +31,7 @@ public sealed partial class TidyTests
         "Hosting",
     ];
 
-    /// <summary>The folder that alone names a table; the command line, migrations and backups know all.</summary>
+    /// <summary>The only folder that names a table; the command line, migrations and backups may name all.</summary>
     private static readonly Dictionary<string, string[]> Tables = new(StringComparer.Ordinal)
     {
         ["Storage"] = ["meta", "node", "hint_log"],
@@ -95,7 +95,7 @@ public sealed partial class TidyTests
             );
 
     [Fact]
-    public void No_file_is_longer_than_one_room()
+    public void No_file_is_longer_than_its_limit()
     {
         foreach (var (folder, limit) in new[] { ("src", 400), ("test", 800), ("bench", 400), ("samples", 400) })
         foreach (var file in Sources(folder))
@@ -124,7 +124,7 @@ public sealed partial class TidyTests
     }
 
     [Fact]
-    public void No_line_is_wider_than_a_window()
+    public void No_line_is_wider_than_120_columns()
     {
         foreach (var folder in Folders)
         foreach (var file in Sources(folder))
@@ -148,7 +148,7 @@ public sealed partial class TidyTests
         }
     }
 
-    /// <summary>The command line takes, checks and describes both databases; the features know one.</summary>
+    /// <summary>The command line accepts, checks and describes both databases; the features know only one.</summary>
     [Fact]
     public void No_feature_names_a_database()
     {
@@ -213,7 +213,7 @@ public sealed partial class TidyTests
     }
 
     [Fact]
-    public void Nothing_is_made_of_more_than_seven_parts()
+    public void No_constructor_has_more_than_seven_parameters()
     {
         var parts = typeof(Postern.Storage.Database)
             .Assembly.GetTypes()
@@ -233,7 +233,7 @@ public sealed partial class TidyTests
     }
 
     [Fact]
-    public void What_has_many_members_is_set_by_their_names()
+    public void Records_with_many_members_are_set_by_name()
     {
         var found = typeof(Postern.Storage.Database)
             .Assembly.GetTypes()
@@ -244,9 +244,9 @@ public sealed partial class TidyTests
         Assert.Empty(found);
     }
 
-    /// <summary>A pair of which one is null is taken apart wrongly one day: <c>Checked</c> is not.</summary>
+    /// <summary>A pair of which one is null is easily used wrongly; <c>Checked</c> is not.</summary>
     [Fact]
-    public void What_may_be_refused_is_no_pair()
+    public void A_step_that_may_be_refused_returns_Checked()
     {
         var methods = typeof(Postern.Storage.Database)
             .Assembly.GetTypes()
@@ -311,7 +311,8 @@ public sealed partial class TidyTests
     }
 
     /// <summary>
-    /// What lives as long as one request, one command or one statement, and what is filled once at start.
+    /// Structures that live as long as one request, one command or one statement, and those that are filled once at the
+    /// start.
     /// </summary>
     private static readonly string[] ShortLived =
     [
@@ -345,7 +346,7 @@ public sealed partial class TidyTests
     ];
 
     [Fact]
-    public void Whatever_grows_has_its_bound_in_the_documents()
+    public void Every_growing_structure_has_its_bound_in_the_documents()
     {
         var operating = File.ReadAllText(Repository.File("docs/operating.md"));
         var rows = operating
@@ -497,7 +498,7 @@ public sealed partial class TidyTests
         }
     }
 
-    /// <summary>The drawing of the sample workflow shows the ways that the sample has, and no other.</summary>
+    /// <summary>The drawing of the sample workflow shows exactly the ways of the sample.</summary>
     [Fact]
     public void The_drawn_state_machine_is_the_sample()
     {

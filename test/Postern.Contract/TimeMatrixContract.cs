@@ -10,7 +10,7 @@ namespace Postern.Contract;
 /// </summary>
 public sealed class TimeMatrixContract(TimeMatrixContract.World world) : IClassFixture<TimeMatrixContract.World>
 {
-    /// <summary>What the contract gives, and what a busy machine adds.</summary>
+    /// <summary>The contract's limit, plus time for a busy machine.</summary>
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(1.5);
 
     public sealed class World : IAsyncLifetime
@@ -26,10 +26,7 @@ public sealed class TimeMatrixContract(TimeMatrixContract.World world) : IClassF
 
     [Theory]
     [MemberData(nameof(Rows))]
-    public async Task Whoever_came_through_a_door_does_nothing_more_once_his_authority_has_ended(
-        string method,
-        string path
-    )
+    public async Task A_caller_can_do_nothing_more_after_its_authority_has_ended(string method, string path)
     {
         var door = world.Time.Server.Doors.Table.Single(d => d.Method == method && d.Path == path);
         await new TimeMatrix(world.Time, door).TryAsync(Ending.Of(door));
@@ -43,7 +40,7 @@ public sealed class TimeMatrixContract(TimeMatrixContract.World world) : IClassF
     [InlineData("its key revoked")]
     [InlineData("run cancelled")]
     [InlineData("run superseded")]
-    public async Task What_one_node_ends_the_other_refuses_within_a_second(string how)
+    public async Task An_end_on_one_node_is_refused_by_the_other_within_a_second(string how)
     {
         var database = PostgresServer.NewDatabase();
         await using var one = await TestServer.StartAsync(Backend.Postgres, postgres: database);
@@ -62,7 +59,7 @@ public sealed class TimeMatrixContract(TimeMatrixContract.World world) : IClassF
             : how.StartsWith("run", StringComparison.Ordinal) ? claimed.GetProperty("token").GetString()!
             : token;
 
-        // All on the other node, which knows the credential as good.
+        // All on the other node, which knows the credential as valid.
         await using var stream = await two.StreamAsync($"/realtime/v1/sessions/{session}/in", credential);
         var wait = two.GetAsync($"/api/v1/runs/{run}?wait=30", credential);
         await using var half = await SlowRequest.BeginAsync(
@@ -97,7 +94,7 @@ public sealed class TimeMatrixContract(TimeMatrixContract.World world) : IClassF
                 await one.PostAsync($"/api/v1/runs/{run}/cancel", null);
                 break;
             default:
-                // The lease runs out, and another worker is given the run.
+                // The lease ends, and another worker gets the run.
                 one.Clock.Advance(TimeSpan.FromSeconds(61));
                 two.Clock.Advance(TimeSpan.FromSeconds(61));
                 Assert.Equal(

@@ -6,7 +6,7 @@ namespace Postern.Contract;
 public sealed class TriggerContract
 {
     [Fact]
-    public async Task Of_three_nodes_one_fires_an_occurrence()
+    public async Task One_of_three_nodes_fires_an_occurrence()
     {
         var database = PostgresServer.NewDatabase();
         await using var one = await TestServer.StartAsync(Backend.Postgres, postgres: database);
@@ -24,7 +24,7 @@ public sealed class TriggerContract
                 }
             );
         var now = one.Database.Now;
-        // All fall due at once, for all nodes.
+        // All become due at once, for all nodes.
         await one.Database.WriteAsync(async tx =>
             await tx.ExecuteAsync("UPDATE agent_trigger SET next_at = $1, due_at = $1", now)
         );
@@ -42,7 +42,7 @@ public sealed class TriggerContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_64_deliveries_under_one_id_one_is_taken_and_all_are_told_which(Backend backend)
+    public async Task One_of_64_webhooks_with_one_id_is_captured_and_all_learn_which(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.PostAsync("/api/triggers/user/u/t", new { agent = "echo", promptTemplate = "{{body}}" });
@@ -65,7 +65,7 @@ public sealed class TriggerContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Of_64_requests_about_one_thing_there_is_one_conversation_with_all_of_them(Backend backend)
+    public async Task Sixty_four_requests_about_one_thing_share_one_conversation(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.PostAsync(
@@ -110,7 +110,7 @@ public sealed class TriggerContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task What_came_to_nothing_does_not_stand_in_the_way_of_its_redelivery(Backend backend)
+    public async Task A_failed_delivery_does_not_block_its_redelivery(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);
         await using var agent = await Receiver.StartAsync();
@@ -133,7 +133,7 @@ public sealed class TriggerContract
         Assert.Single(small, s => !s.IsRepeat);
         Assert.Single(small.Select(s => s.Id).Distinct());
 
-        // It was handed over, and nobody knows how far it got: a redelivery does nothing.
+        // It was handed over, and nobody knows how far it got, so a redelivery does nothing.
         var known = await SendAsync("away", "{}");
         await server.SendAsync(HttpMethod.Delete, "/api/v1/agents/called?force=1", server.RootKey);
         await WaitFor.TrueAsync(async () => await StatusAsync(known.Id) == "failed agent_removed");

@@ -5,8 +5,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// What a capture, a status report and a decision ask of the database: rows and round trips, as numbers, so that they
-/// do not grow unseen. A row or a round trip more is a decision: change the number with it, and docs/performance.md.
+/// The rows and round trips of a capture, a status report and a decision, as numbers, so that they do not grow unseen.
+/// One more row or round trip is a decision: change the number with it, and docs/performance.md.
 /// </summary>
 public sealed partial class TripTests
 {

@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>What is answered is what is there: repeats, pages and their tags, followers, on both databases.</summary>
+/// <summary>Answers agree with the stored data: repeats, pages and their tags, followers, on both databases.</summary>
 public sealed class TruthContract
 {
     private const string Out = "/realtime/v1/sessions/s/out";

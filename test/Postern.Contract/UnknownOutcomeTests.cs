@@ -3,7 +3,10 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>A connection that is lost behind a commit: what may have been written is not said to be nothing.</summary>
+/// <summary>
+/// A connection that is lost after a commit: the answer does not say that nothing was written. Only a request that is
+/// stored once however often it comes is to be repeated.
+/// </summary>
 public sealed class UnknownOutcomeTests
 {
     [Theory]

@@ -6,7 +6,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>A database as version 1 left it, with work under way, opened by this binary.</summary>
+/// <summary>A database as version 1 left it, with unfinished work, opened by this binary.</summary>
 public sealed class UpgradeTests
 {
     private const string Old = """

@@ -3,7 +3,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>Each run that has not ended says why, since when, and what happens next.</summary>
+/// <summary>Each unfinished run explains why, since when, and what happens next.</summary>
 public sealed class WhyTests
 {
     [Theory]
@@ -41,7 +41,7 @@ public sealed class WhyTests
         Assert.Equal(("end", Deadline(await RunAsync(server, run))), (What(never), At(never.GetProperty("next"))));
         Assert.Equal(JsonValueKind.Null, (await AgentAsync(server)).GetProperty("askedAt").ValueKind);
 
-        // A worker takes this one; the next is for whoever asks again.
+        // A worker takes this one; the next is for the next request.
         var claimed = (await server.PostAsync("/api/v1/agents/careful/claim", new { waitSeconds = 10 })).Json;
         Assert.Equal(run, claimed.GetProperty("data")[0].GetProperty("run").GetProperty("id").GetString());
         var asked = (await AgentAsync(server)).GetProperty("askedAt").GetString()!;
@@ -128,14 +128,14 @@ public sealed class WhyTests
         Assert.Equal(200, (await server.SayAsync("s", "hello")).Status);
         await server.SettledAsync();
         var list = (await server.GetAsync("/api/v1/runs?agent=echo&phase=running,queued")).Json.GetProperty("data");
-        // A list has no reasons.
+        // A list contains no explanations.
         Assert.All(list.EnumerateArray(), r => Assert.False(r.TryGetProperty("why", out _)));
         var idle = await WhyAsync(server, list[0].GetProperty("id").GetString()!, "awaiting_message");
         Assert.Equal("echo has answered; the run waits for the next message of its session.", Text(idle));
     }
 
     [Fact]
-    public async Task Nobody_is_told_of_a_run_that_he_may_not_read_and_no_secret_is_said()
+    public async Task Explanations_show_no_unreadable_run_and_no_secret()
     {
         await using var server = await TestServer.StartAsync();
         await using var agent = await Receiver.StartAsync();

@@ -5,8 +5,9 @@ using Json.Schema;
 namespace Postern.Support;
 
 /// <summary>
-/// openapi.json, with its schemas ready to be held against bodies. All is built before the first is asked for, as tests
-/// ask from many threads: neither the nodes nor the register of schemas may be filled by two at once.
+/// The file openapi.json, with schemas that can be compared with bodies. Everything is built before the first
+/// comparison, because tests run on many threads: two of them must not fill the nodes or the register of schemas at the
+/// same time.
 /// </summary>
 internal sealed class ApiDocument
 {
@@ -38,13 +39,13 @@ internal sealed class ApiDocument
         }
     }
 
-    /// <summary>What a reference stands for; anything else as it is.</summary>
+    /// <summary>Returns the target of a reference; anything else unchanged.</summary>
     public JsonNode? Resolve(JsonNode? node) =>
         node?["$ref"] is { } reference
             ? reference.ToString().Split('/').Skip(1).Aggregate(_root, (at, name) => at[name]!)
             : node;
 
-    /// <summary>The operation of a path; one with fixed words before one with parameters.</summary>
+    /// <summary>Returns the operation of a path; a path with fixed words before one with parameters.</summary>
     public ApiOperation? Find(string path, string method)
     {
         var segments = path.Split('/');
@@ -53,7 +54,7 @@ internal sealed class ApiDocument
             : null;
     }
 
-    /// <summary>What is wrong with a value; nothing when it is as the schema says.</summary>
+    /// <summary>Returns what is wrong with a value; nothing when it matches the schema.</summary>
     public List<string> Problems(JsonNode schema, JsonElement value, string where)
     {
         var known = _schemas[schema.ToJsonString()];
@@ -64,7 +65,7 @@ internal sealed class ApiDocument
         }
         catch (InvalidOperationException)
         {
-            // A text that is no Unicode has no length: tests of such texts look at them by themselves.
+            // A text that is no Unicode has no length; other tests check such texts.
             return [];
         }
         if (results.IsValid)
@@ -78,7 +79,7 @@ internal sealed class ApiDocument
         ];
     }
 
-    /// <summary>Reads every node once, which also fills it, and builds what stands under "schema".</summary>
+    /// <summary>Reads every node once, which also fills it, and builds the schemas.</summary>
     private void BuildSchemas(JsonNode? node, BuildOptions build)
     {
         switch (node)
@@ -102,7 +103,7 @@ internal sealed class ApiDocument
         }
     }
 
-    /// <summary>A record holds what it names and nothing else, unless it says so.</summary>
+    /// <summary>A record contains only the members that it names, unless it says otherwise.</summary>
     private static JsonNode Closed(JsonNode schema)
     {
         var text = schema.ToJsonString().Replace("#/components/schemas/", "#/$defs/", StringComparison.Ordinal);

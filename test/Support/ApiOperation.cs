@@ -39,12 +39,12 @@ internal sealed partial class ApiOperation(ApiDocument document, string path, st
                 problems.Add("No body was needed.");
             return problems;
         }
-        // Other encodings of JSON than plain UTF-8 are read by the server, and tested where they are read.
+        // Other encodings than plain UTF-8 are decoded by the server, and tested where it decodes them.
         if (taken["content"]!["application/json"]?["schema"] is not { } schema)
             return problems;
         if (!System.Text.Unicode.Utf8.IsValid(body) || !TryParse(body, out var json))
             return problems;
-        // A number that is nearer to 0 than a decimal can be is 0 to the server.
+        // A number that is nearer to 0 than a decimal can be is 0 for the server.
         var text = json.GetRawText();
         if (NearZero().IsMatch(text))
             json = JsonSerializer.Deserialize<JsonElement>(NearZero().Replace(text, "0"));
@@ -55,7 +55,7 @@ internal sealed partial class ApiOperation(ApiDocument document, string path, st
     public async Task<List<string>> ProblemsOfAnswerAsync(HttpResponseMessage response, CancellationToken cancel)
     {
         var status = ((int)response.StatusCode).ToString();
-        // Whatever is refused says under which id, and nothing else does.
+        // Every refusal has an id, and no other answer has one.
         if (IsRefusalId().IsMatch(RefusalIdOf(response)) != (status is "401" or "403" or "429"))
             return [$"{status} came with the X-Refusal-Id '{RefusalIdOf(response)}'."];
         var responses = operation["responses"]!;

@@ -5,7 +5,8 @@ using System.Text.Json;
 namespace Postern.Support;
 
 /// <summary>
-/// Runs that wait for a person, and who decides: an approval service with a secret, as somebody outside would sign.
+/// Runs that wait for a person, and the deciders: an approval service with a secret, which signs as an outside service
+/// would.
 /// </summary>
 internal sealed class Asking
 {
@@ -27,7 +28,7 @@ internal sealed class Asking
         return new Asking(server);
     }
 
-    /// <summary>A run of the agent <c>p</c> that is being worked on, and its token.</summary>
+    /// <summary>A run of the agent <c>p</c> that a worker has, and its token.</summary>
     public async Task<(string Run, string Token, JsonElement Claimed)> RunningAsync(int lease = 3600)
     {
         var id = (await _server.PostAsync("/api/v1/runs", new { agent = "p", input = 1 })).String("id");
@@ -41,7 +42,7 @@ internal sealed class Asking
         );
     }
 
-    /// <summary>Asks by the run's own token, as its worker does.</summary>
+    /// <summary>Asks with the run's own token, as its worker does.</summary>
     public async Task<Answer> AskAsync(string run, string token, object? body = null)
     {
         var asked = await _server.PostAsync(
@@ -69,7 +70,7 @@ internal sealed class Asking
     public static string Hex(string secret, string text) =>
         Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(text)));
 
-    /// <summary>Through the signed door.</summary>
+    /// <summary>Sends a decision through the signed route.</summary>
     public Task<Answer> DecideAsync(string request, string decision, string? feedback = null, string secret = Secret) =>
         SendAsync(
             JsonSerializer.Serialize(
@@ -100,12 +101,12 @@ internal sealed class Asking
     public async Task<List<JsonElement>> EventsAsync(string run) =>
         [.. (await _server.GetAsync($"/api/v1/runs/{run}/events?limit=500")).Json.GetProperty("data").EnumerateArray()];
 
-    /// <summary>The path of the link to a question, as a person who may decide finds it.</summary>
+    /// <summary>Returns the path of the link to a question, as a person who may decide finds it.</summary>
     public async Task<string> LinkAsync(string request) =>
         new Uri(
             (await _server.GetAsync("/api/v1/approvals/" + request, await DeciderAsync())).String("request_url")
         ).AbsolutePath;
 
-    /// <summary>A key that was given the right to decide by its name.</summary>
+    /// <summary>A key with the explicit right to decide.</summary>
     public Task<string> DeciderAsync() => _server.KeyAsync("write:approvals", "read:approvals", "read:runs");
 }

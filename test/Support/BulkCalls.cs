@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Postern.Support;
 
-/// <summary>Many at once, as a client asks for it.</summary>
+/// <summary>Calls the routes of bulk actions as a client does.</summary>
 internal static class BulkCalls
 {
     public static Task<Answer> PreviewAsync(
@@ -22,7 +22,7 @@ internal static class BulkCalls
             credential
         );
 
-    /// <summary>Previews and starts a job: its id.</summary>
+    /// <summary>Previews and starts a job. Returns its id.</summary>
     public static async Task<string> StartBulkAsync(
         this TestServer server,
         string action,
@@ -48,7 +48,7 @@ internal static class BulkCalls
     public static async Task<JsonElement> BulkAsync(this TestServer server, string job) =>
         (await server.GetAsync("/api/v1/bulk/" + job)).Json;
 
-    /// <summary>The job, once it has ended.</summary>
+    /// <summary>Returns the job when it has ended.</summary>
     public static async Task<JsonElement> EndedBulkAsync(this TestServer server, string job)
     {
         await WaitFor.TrueAsync(async () =>
@@ -64,8 +64,7 @@ internal static class BulkCalls
     private static long Number(JsonElement job, string name) => job.GetProperty(name).GetInt64();
 
     /// <summary>
-    /// A trigger without a place to spare: what is replayed of it waits. Returns its captures, the one in the way
-    /// first.
+    /// A full trigger: a replayed request waits. Returns its captures, with the one that takes the place first.
     /// </summary>
     public static async Task<IReadOnlyList<string>> FullTriggerAsync(this TestServer server, string id, int captures)
     {

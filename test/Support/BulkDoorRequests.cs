@@ -1,6 +1,6 @@
 namespace Postern.Support;
 
-/// <summary>A valid request for every door of many at once, for <see cref="DoorRequests"/>.</summary>
+/// <summary>A valid request for every door of bulk actions, for <see cref="DoorRequests"/>.</summary>
 internal static class BulkDoorRequests
 {
     private const string Path = "/api/v1/bulk";
@@ -58,7 +58,7 @@ internal static class BulkDoorRequests
                 mark,
             };
 
-    /// <summary>The fields of the question whether to cancel the runs of the scene's agent.</summary>
+    /// <summary>The fields of the confirmation before cancelling the runs of the scene's agent.</summary>
     private static async Task<string> FieldsAsync(TimeScene s)
     {
         var asked = Asked(Cancel, new { agent = await s.AgentAsync() }, preview: true);
@@ -72,7 +72,7 @@ internal static class BulkDoorRequests
         return "user/time/" + s.Name;
     }
 
-    /// <summary>A job that waits for a place at its trigger; the one before it is stopped.</summary>
+    /// <summary>A job that waits for a place at its trigger. The previous one is stopped.</summary>
     private static async Task<string> WaitingAsync(TimeScene s)
     {
         var before = (await s.OkAsync(HttpMethod.Get, Path + "?limit=200", null)).Json.GetProperty("data");

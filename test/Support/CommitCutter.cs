@@ -5,8 +5,8 @@ using System.Text;
 namespace Postern.Support;
 
 /// <summary>
-/// Between a node and its PostgreSQL, on loopback: once, when a test asks for it, a command arrives at the server, and
-/// its answer never comes back, because the connection is cut.
+/// Stands between a node and its PostgreSQL, on loopback. When a test asks for it, one command arrives at the server
+/// and its answer never comes back, because the connection is cut.
 /// </summary>
 internal sealed class CommitCutter : IDisposable
 {
@@ -25,7 +25,7 @@ internal sealed class CommitCutter : IDisposable
 
     /// <summary>
     /// The next message to the server that contains this text is the last of its connection, if that connection has
-    /// carried the other one before it.
+    /// already sent the other text.
     /// </summary>
     public void CutBehind(string text, string after) =>
         Volatile.Write(ref _cut, new Cut(Encoding.UTF8.GetBytes(text), Encoding.UTF8.GetBytes(after)));
@@ -69,7 +69,7 @@ internal sealed class CommitCutter : IDisposable
                     && Interlocked.CompareExchange(ref _cut, null, cut) == cut
                 )
                 {
-                    // The node first, so that no answer reaches it; the server reads what is on its way to the end.
+                    // The node's side first, so that no answer reaches it. The server reads what is still on its way.
                     from.Close(0);
                     await to.SendAsync(buffer.AsMemory(0, read));
                     to.Shutdown(SocketShutdown.Send);

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Postern.Support;
 
-/// <summary>Asks the console's pages as a browser does, but for following where an answer leads.</summary>
+/// <summary>Calls the console's pages as a browser does, but without following redirects.</summary>
 internal static partial class ConsoleCalls
 {
     private const string Media = "application/x-www-form-urlencoded";
@@ -26,7 +26,7 @@ internal static partial class ConsoleCalls
         return new Answer(response, await response.Content.ReadAsByteArrayAsync());
     }
 
-    /// <summary>The form of a page whose action ends so: its own fields, and what is pressed.</summary>
+    /// <summary>Sends the form of a page with this action: its own fields, and the pressed button.</summary>
     public static string FormOf(Answer page, string action, string pressed)
     {
         var form = page.Text[page.Text.IndexOf(action + "\"", StringComparison.Ordinal)..];
@@ -37,7 +37,7 @@ internal static partial class ConsoleCalls
         return string.Join('&', fields) + (pressed.Length == 0 ? "" : "&" + pressed);
     }
 
-    /// <summary>What every form of the page's session carries.</summary>
+    /// <summary>What every form of the page's session contains.</summary>
     public static string CsrfOf(Answer page) =>
         Own().Matches(page.Text).First(m => m.Groups[1].Value == "_csrf").Groups[2].Value;
 

@@ -6,19 +6,19 @@ using Postern.Access;
 
 namespace Postern.Support;
 
-/// <summary>A session of the console, as a browser has it.</summary>
+/// <summary>A session of the console, as a browser holds it.</summary>
 internal sealed record ConsoleCookie(string Value)
 {
     public (string Name, string Value)[] Headers => [("Cookie", $"{ConsoleSessions.Cookie}={Value}")];
 
-    /// <summary>What the session's forms carry: under a mask of zeros.</summary>
+    /// <summary>The token of the session's forms, under a mask of zeros.</summary>
     public string FormToken { get; } =
         Base64Url.EncodeToString([
             .. new byte[HMACSHA256.HashSizeInBytes],
             .. HMACSHA256.HashData(Encoding.UTF8.GetBytes(Value), "form of the console"u8),
         ]);
 
-    /// <summary>A session of a new key with these scopes, and that key.</summary>
+    /// <summary>Makes a session of a new key with these scopes. Returns both.</summary>
     public static async Task<(KeyRow Key, ConsoleCookie Cookie)> OfAsync(TestServer server, params string[] scopes)
     {
         var project = await server.ProjectAsync();
@@ -37,7 +37,7 @@ internal sealed record ConsoleCookie(string Value)
                 .BeginAsync(new ConsolePerson(key.Project, key.Id, key.Digest), "127.0.0.1", "test")
         );
 
-    /// <summary>The body of a form of this session, with a name under which it is taken once.</summary>
+    /// <summary>The body of a form of this session, with a mark of its own.</summary>
     public string Form(string fields = "", string? once = null) =>
         $"_csrf={FormToken}&_once={once ?? Guid.NewGuid().ToString("N")}&{fields}".TrimEnd('&');
 

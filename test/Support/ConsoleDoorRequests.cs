@@ -62,7 +62,7 @@ internal static class ConsoleDoorRequests
             "POST /console/runs/{run}/retry-dispatch",
             async s =>
             {
-                // One that cannot be reached: its call waits some seconds for its next try.
+                // Its agent cannot be reached, so its call waits some seconds for the next try.
                 var agent = await s.AgentAsync();
                 await s.OkAsync(
                     HttpMethod.Put,
@@ -420,7 +420,7 @@ internal static class ConsoleDoorRequests
     private static Task<DoorRequest> FormAsync(string? scope, string path, string fields = "") =>
         Task.FromResult(Sent(new DoorRequest(scope, "/console" + path), fields));
 
-    /// <summary>The form behind a page: it leads to a page.</summary>
+    /// <summary>The confirmation behind a page leads to a page.</summary>
     private static DoorRequest Sent(DoorRequest page, string fields = "") =>
         page with
         {

@@ -1,9 +1,6 @@
 namespace Postern.Support;
 
-/// <summary>
-/// How often a crash test kills: as often as it takes to look at each step, or as often as the variable <c>KILLS</c>
-/// says.
-/// </summary>
+/// <summary>How often a crash test kills: the number that each test gives, or the variable <c>KILLS</c>.</summary>
 internal static class CrashRounds
 {
     public static int Of(int standard) =>

@@ -2,10 +2,10 @@ using Postern.Storage;
 
 namespace Postern.Support;
 
-/// <summary>Fills a table with many copies of one row, as fast as the database writes.</summary>
+/// <summary>Fills a table with many copies of one row, as fast as the database can write.</summary>
 internal static class Crowd
 {
-    /// <summary>Rows of one statement: it ends before a statement's time is over.</summary>
+    /// <summary>The rows of one statement, so few that it ends within the time limit of a statement.</summary>
     private const int Piece = 25_000;
 
     /// <param name="database">Either database.</param>

@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace Postern.Support;
 
 /// <summary>
-/// A TCP proxy on loopback whose connections can be cut, or lead nowhere: a network that fails between two who know
-/// nothing of it. While its target is away it takes connections and closes them.
+/// A TCP proxy on loopback whose connections can be cut, or can lead nowhere: a network fault that neither side knows
+/// of. While its target is away, it accepts connections and closes them.
 /// </summary>
 internal sealed class CuttingProxy : IAsyncDisposable
 {
@@ -34,14 +34,14 @@ internal sealed class CuttingProxy : IAsyncDisposable
             Close(socket);
     }
 
-    /// <summary>From now on nothing gets through, and nobody is told.</summary>
+    /// <summary>From now on nothing gets through, and neither side is told.</summary>
     public void BlackHole()
     {
         _hole ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _through = _hole.Task;
     }
 
-    /// <summary>The end of <see cref="BlackHole"/>: what was open is cut, for what was sent is lost.</summary>
+    /// <summary>Ends <see cref="BlackHole"/>: open connections are cut, because what was sent is lost.</summary>
     public void Heal()
     {
         CutAll();

@@ -1,9 +1,9 @@
 namespace Postern.Support;
 
-/// <summary>Deliveries that were given up, made as they come about: a subscriber refuses an event.</summary>
+/// <summary>Makes dead deliveries in the real way: a subscriber refuses an event.</summary>
 internal static class DeadLetters
 {
-    /// <summary>Puts a subscriber and sends it an event. Returns the delivery's id once it is dead.</summary>
+    /// <summary>Puts a subscriber and sends it an event. Returns the delivery's id when it is dead.</summary>
     public static async Task<string> OneAsync(TestServer server, string url)
     {
         var put = await server.SendAsync(

@@ -3,10 +3,9 @@ using Json.Schema;
 namespace Postern.Support;
 
 /// <summary>
-/// Holds each exchange of a test against openapi.json, and fails the test that made it. An answer must have a status, a
-/// content type and a body as the document says, without a member that it does not name. A request that was taken must
-/// have been one that the document allows. What no path of the document matches is not looked at, and neither is the
-/// text of a stream.
+/// Compares each exchange of a test with openapi.json, and fails the test that made it. An answer must have a status, a
+/// content type and a body as documented, without undocumented members. An accepted request must be one that the
+/// document allows. Exchanges without a documented path, and the text of a stream, are not compared.
 /// </summary>
 internal sealed class DocumentCheck(HttpMessageHandler inner) : DelegatingHandler(inner)
 {
@@ -18,7 +17,7 @@ internal sealed class DocumentCheck(HttpMessageHandler inner) : DelegatingHandle
         CancellationToken cancellationToken
     )
     {
-        // What is made of bytes can be read twice; other contents are streams that a test holds in its hand.
+        // A body of bytes can be read twice; other contents are streams that a test still uses.
         var sent = request.Content is null or ByteArrayContent
             ? await (request.Content?.ReadAsByteArrayAsync(cancellationToken) ?? Task.FromResult(Array.Empty<byte>()))
             : null;
@@ -36,7 +35,7 @@ internal sealed class DocumentCheck(HttpMessageHandler inner) : DelegatingHandle
         return response;
     }
 
-    /// <summary>As it was sent: the URI class undoes some escapes.</summary>
+    /// <summary>As it was sent, because the URI class undoes some escapes.</summary>
     private static string PathOf(Uri uri)
     {
         var text = uri.IsAbsoluteUri ? uri.PathAndQuery : uri.OriginalString;

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Postern.Support;
 
-/// <summary>A request that a door answers with success while whoever makes it may do so.</summary>
+/// <summary>A request that a door answers with success while its caller may make it.</summary>
 /// <param name="Scope">What a key or token needs for it; null where any will do.</param>
 /// <param name="Body">A text, bytes, or what is sent as JSON; null when there is none.</param>
 /// <param name="Success">The status that living authority gets.</param>
@@ -16,11 +16,11 @@ internal sealed record DoorRequest(
     params (string Name, string Value)[] Headers
 )
 {
-    /// <summary>What it is about ends by itself as time goes on: it is made anew where it must be there.</summary>
+    /// <summary>Its target ends by itself as time passes, and is made anew when it is needed.</summary>
     public bool IsAboutWhatEnds { get; init; }
 
     /// <summary>
-    /// The body with blanks behind it, so that there is a half to send. What is signed is sent as it is.
+    /// The body with blanks behind it, so that half of it can be sent. A signed body is sent as it is.
     /// </summary>
     public byte[] Bytes =>
         Body switch

@@ -5,8 +5,8 @@ using Postern.Access;
 namespace Postern.Support;
 
 /// <summary>
-/// A valid request for every door, by its row in the door table. A new door needs an entry here: then it is in the
-/// matrix in time, with every way in which the authority behind it ends.
+/// A valid request for every door, by its row in the door table. A new door needs an entry here. Then it is part of the
+/// matrix in time, with every way in which the authority behind it can end.
 /// </summary>
 internal static class DoorRequests
 {
@@ -419,7 +419,7 @@ internal static class DoorRequests
         return name;
     }
 
-    /// <summary>A project has two of them at most.</summary>
+    /// <summary>A project may have at most two.</summary>
     public static async Task FreeCallbackSecretsAsync(TimeScene s)
     {
         foreach (

@@ -22,10 +22,10 @@ internal sealed record Ending(
     public const string Superseded = "superseded";
     public const string SecretDeleted = "secret deleted";
 
-    /// <summary>The ways that end who comes through a door, by the kinds of credential that it opens to.</summary>
+    /// <summary>The ways to end the callers of a door, by the kinds of credential that open it.</summary>
     public static IEnumerable<Ending> Of(Door door)
     {
-        // The root key alone, and of its ways to end the one that it has.
+        // Only the root key, and the one way in which it can end.
         if (door.Authorization.Description.StartsWith("the root key", StringComparison.Ordinal))
             return [new(Credentials.Key, "rotated", HoldRootAsync)];
         var bySecret = (door.Credentials & Credentials.CallbackSecret) != 0;
@@ -62,7 +62,7 @@ internal sealed record Ending(
             (s, request) => Task.FromResult(new Held(request.Headers, () => ReplaceSecretAsync(s, request))),
             EndsTheTarget: true
         ),
-        // A link shows what became of its question as long as that is kept; what ends is the right to answer.
+        // A link shows the outcome of its question while that is kept; what ends is the right to answer.
         new(
             Credentials.Link,
             "question settled",
@@ -254,7 +254,7 @@ internal sealed record Ending(
             "run ended",
             Hold(async s =>
             {
-                // A run that waits for a person ends by the answer.
+                // A run that waits for a person ends through the answer.
                 if (s.HasAsked)
                     await s.OkAsync(
                         HttpMethod.Post,
@@ -275,7 +275,7 @@ internal sealed record Ending(
             Superseded,
             Hold(async s =>
             {
-                // A run that waits for a person is handed over to nobody before the answer.
+                // A run that waits for a person is not handed over before the answer.
                 if (s.HasAsked)
                     await s.OkAsync(
                         HttpMethod.Post,

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Postern.Support;
 
 /// <summary>
-/// Reads a stream of server-sent events as it comes. Every wait is bounded: a stream that stays silent fails its test.
+/// Reads a stream of server-sent events as it comes. Every wait has a limit: a silent stream fails its test.
 /// </summary>
 internal sealed class EventReader(HttpResponseMessage response, Stream body) : IAsyncDisposable
 {
@@ -14,7 +14,9 @@ internal sealed class EventReader(HttpResponseMessage response, Stream body) : I
 
     public int Status => (int)response.StatusCode;
 
-    /// <summary>The next event that is neither a heartbeat nor a retry hint; null when the stream has ended.</summary>
+    /// <summary>
+    /// Returns the next event other than heartbeats and retry hints, or null when the stream has ended.
+    /// </summary>
     public async Task<ServerEvent?> NextAsync(TimeSpan? patience = null)
     {
         while (await ReadAsync(patience ?? Patience) is { } read)
@@ -23,7 +25,7 @@ internal sealed class EventReader(HttpResponseMessage response, Stream body) : I
         return null;
     }
 
-    /// <summary>The next event of any kind; null when the stream has ended.</summary>
+    /// <summary>Returns the next event of any kind, or null when the stream has ended.</summary>
     public async Task<ServerEvent?> ReadAsync(TimeSpan patience)
     {
         using var limit = new CancellationTokenSource(patience);
@@ -54,7 +56,7 @@ internal sealed class EventReader(HttpResponseMessage response, Stream body) : I
         }
     }
 
-    /// <summary>The records of a channel's stream, to its end or until <paramref name="enough"/>.</summary>
+    /// <summary>Returns the records of a channel's stream, up to its end or a number.</summary>
     public async Task<List<JsonElement>> RecordsAsync(Func<List<JsonElement>, bool>? enough = null)
     {
         var records = new List<JsonElement>();

@@ -2,12 +2,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Postern.Support;
 
-/// <summary>A log that can take nothing.</summary>
+/// <summary>A log that fails at every line.</summary>
 internal sealed class FailingLog : ILogger, IDisposable
 {
     private int _tried;
 
-    /// <summary>How often something was to be written.</summary>
+    /// <summary>How often something was written to it.</summary>
     public int Tried => Volatile.Read(ref _tried);
 
     public IDisposable? BeginScope<TState>(TState state)

@@ -4,15 +4,15 @@ using Postern.Storage;
 namespace Postern.Support;
 
 /// <summary>
-/// A database that fails, once, at a statement of its next write that a test chooses: what a broken disk or a lost
-/// connection does in the middle of a transaction.
+/// A database that fails once, at a chosen statement of its next write, as after a broken disk or a lost connection in
+/// the middle of a transaction.
 /// </summary>
 internal sealed class FaultyDatabase(Database inner) : Database
 {
     private int _failAt;
     private string? _marker;
 
-    /// <summary>Statements that the last write with the marker has run.</summary>
+    /// <summary>How many statements the last write with the marker has run.</summary>
     public int Steps { get; private set; }
 
     public override Task<long> FollowClockAsync(CancellationToken cancel) => inner.FollowClockAsync(cancel);
@@ -28,8 +28,8 @@ internal sealed class FaultyDatabase(Database inner) : Database
     public override WriteHealth Writes => inner.Writes;
 
     /// <summary>
-    /// The next write one of whose statements holds <paramref name="marker"/> among its values fails before its
-    /// statement of this number (from 1); one past the last fails nothing.
+    /// Chooses the next write with <paramref name="marker"/> among its values: it fails before its statement of this
+    /// number (from 1). A number past the last fails nothing.
     /// </summary>
     public void FailAt(int step, string marker) => (_failAt, _marker, Steps) = (step, marker, 0);
 

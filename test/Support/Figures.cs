@@ -4,7 +4,7 @@ using Postern.Storage;
 
 namespace Postern.Support;
 
-/// <summary>Fills the metrics of a server with figures of the last two days, for what draws them.</summary>
+/// <summary>Fills the metrics of a server with figures of the last two days, for charts.</summary>
 internal static class Figures
 {
     private const long Minute = 60_000_000;

@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace Postern.Support;
 
 /// <summary>
-/// What stands in front of a server, or in between, as Debian has it: nginx, haproxy, tinyproxy, each with a
-/// configuration of the test's, in a folder of its own.
+/// The proxies that people put in front of a server, as Debian packages them: nginx, haproxy, tinyproxy. Each has a
+/// configuration of the test, in a folder of its own.
 /// </summary>
 internal sealed class FrontServer : IAsyncDisposable
 {
@@ -14,7 +14,7 @@ internal sealed class FrontServer : IAsyncDisposable
 
     private FrontServer(Process process, string folder) => (_process, _folder) = (process, folder);
 
-    /// <summary>nginx that passes all on to a port of loopback.</summary>
+    /// <summary>nginx, which passes everything to a port of loopback.</summary>
     /// <param name="port">Where it listens.</param>
     /// <param name="target">What it passes on to.</param>
     /// <param name="more">Beside <c>proxy_pass</c>.</param>
@@ -43,7 +43,7 @@ internal sealed class FrontServer : IAsyncDisposable
                 )
         );
 
-    /// <summary>What the documents tell those to add who have nginx in front of a relay.</summary>
+    /// <summary>The lines that the documents give to operators with nginx in front of a relay.</summary>
     public const string NginxUpgrade =
         "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection;";
 
@@ -78,7 +78,7 @@ internal sealed class FrontServer : IAsyncDisposable
                 )
         );
 
-    /// <summary>tinyproxy: a proxy that connects (CONNECT) to wherever it is told.</summary>
+    /// <summary>tinyproxy: a proxy that connects (CONNECT) to the named address.</summary>
     public static Task<FrontServer> ConnectProxyAsync(int port) =>
         StartAsync(
             port,
@@ -91,7 +91,7 @@ internal sealed class FrontServer : IAsyncDisposable
                 )
         );
 
-    /// <summary>What it has logged to a file of its folder.</summary>
+    /// <summary>Returns what it has written to a file of its folder.</summary>
     public string Log(string name) => File.ReadAllText(Path.Combine(_folder, name));
 
     public async ValueTask DisposeAsync()

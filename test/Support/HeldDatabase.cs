@@ -4,8 +4,8 @@ using Postern.Storage;
 namespace Postern.Support;
 
 /// <summary>
-/// A database that holds, once, the answer of a read of a test's choice: as a slow network does, while other things
-/// happen. It can fail such reads instead.
+/// A database that holds back, once, the answer of a chosen read, as a slow network does, while other things happen. It
+/// can also fail such reads.
 /// </summary>
 internal sealed class HeldDatabase(Database inner) : Database
 {
@@ -26,13 +26,13 @@ internal sealed class HeldDatabase(Database inner) : Database
 
     public override WriteHealth Writes => inner.Writes;
 
-    /// <summary>Done when the read has its rows, and is held.</summary>
+    /// <summary>Completes when the read has its rows and is held back.</summary>
     public Task Held => _held.Task;
 
-    /// <summary>The next read with a statement that contains this is held.</summary>
+    /// <summary>Holds back the next read with a statement that contains this.</summary>
     public void Hold(string marker) => _marker = marker;
 
-    /// <summary>Reads with a statement that contains this fail; null: none.</summary>
+    /// <summary>Fails reads with a statement that contains this; null: none.</summary>
     public void Fail(string? marker) => _failing = marker;
 
     public void Release() => _released.TrySetResult();

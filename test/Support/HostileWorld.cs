@@ -4,12 +4,12 @@ using Postern.Access;
 namespace Postern.Support;
 
 /// <summary>
-/// A server on which everybody who may say or name something says and names it to harm whoever looks: agents, clients,
+/// A server on which every party that can name something gives it a name that attacks the viewer: agents, clients,
 /// senders of webhooks, receivers, browsers.
 /// </summary>
 internal sealed class HostileWorld
 {
-    /// <summary>What a page would show as this title if a text of others were run.</summary>
+    /// <summary>The title that a page would show if somebody's text were run.</summary>
     public const string Taken = "taken";
 
     private readonly Dictionary<string, string> _ids = new(StringComparer.Ordinal);
@@ -30,10 +30,10 @@ internal sealed class HostileWorld
         "-->]]><!--<noscript><p title=\"</noscript><img src=x onerror=document.title='taken'>\">",
     ];
 
-    /// <summary>All of it as one text, in front of a line of a megabyte.</summary>
+    /// <summary>Everything in one text, before a line of a megabyte.</summary>
     public static string Long { get; } = string.Join('\n', Texts) + new string('x', 900_000);
 
-    /// <summary>As deep as JSON may be, with a text at its bottom.</summary>
+    /// <summary>JSON of the greatest depth, with a text at the bottom.</summary>
     private static object Nested
     {
         get
@@ -45,7 +45,7 @@ internal sealed class HostileWorld
         }
     }
 
-    /// <summary>The id of such a thing, by the name that it has in paths; null where there is none.</summary>
+    /// <summary>Returns the id of such a thing by the parameter's name in paths, or null.</summary>
     public string? IdOf(string name) => _ids.GetValueOrDefault(name);
 
     public static async Task<HostileWorld> MakeAsync(TestServer server, Receiver receiver)

@@ -6,7 +6,7 @@ using Postern.Storage;
 namespace Postern.Support;
 
 /// <summary>
-/// A database that measures every command and query by what it does, which a loaded machine does not change.
+/// A database that measures every command and query by rows, bytes and calls, which a busy machine does not change.
 /// </summary>
 internal sealed class MeasuringDatabase(Database inner) : Database
 {

@@ -1,7 +1,7 @@
 namespace Postern.Support;
 
 /// <summary>
-/// The clocks of a test. The database's time can be moved on, and the machine's clock can be set wrongly; what the
+/// The clocks of a test. The database's time can be moved on, and the machine's clock can be set wrongly. What the
 /// server measures for itself (pauses, the length of a stream) is real time.
 /// </summary>
 internal sealed class MovableClock : TimeProvider
@@ -11,13 +11,13 @@ internal sealed class MovableClock : TimeProvider
 
     public MovableClock() => OfDatabase = new Moved(this);
 
-    /// <summary>What a database counts its time by.</summary>
+    /// <summary>The clock by which a database counts its time.</summary>
     public TimeProvider OfDatabase { get; }
 
-    /// <summary>Time passes in the database.</summary>
+    /// <summary>Lets time pass in the database.</summary>
     public void Advance(TimeSpan by) => Interlocked.Add(ref _ahead, by.Ticks);
 
-    /// <summary>Somebody sets the machine's clock; no time has passed.</summary>
+    /// <summary>Sets the machine's clock; no time passes.</summary>
     public void SetWrong(TimeSpan by) => Interlocked.Exchange(ref _wrong, by.Ticks);
 
     public override DateTimeOffset GetUtcNow() =>

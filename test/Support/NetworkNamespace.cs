@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Postern.Support;
 
 /// <summary>
-/// A network of its own for a process, as Linux has it: one wire to this machine, no route to anywhere else. A machine
-/// that forbids them is a failure, never a silent pass.
+/// A network of its own for a process, made with Linux namespaces: one wire to this machine, no route to anywhere else.
+/// On a machine that forbids this, the test fails; it never passes silently.
 /// </summary>
 internal sealed class NetworkNamespace : IAsyncDisposable
 {
@@ -21,7 +21,7 @@ internal sealed class NetworkNamespace : IAsyncDisposable
     {
         var number = Random.Shared.Next(1, 16_000);
         var (name, wire, inner) = ($"postern{number}", $"po{number}", $"pi{number}");
-        // A network of four addresses, of those that are kept for tests of networks (RFC 2544).
+        // A network of four addresses from the range for tests of networks (RFC 2544).
         var (third, fourth) = (number / 64, number % 64 * 4);
         var made = new NetworkNamespace(name, wire, $"198.18.{third}.{fourth + 1}");
         foreach (
@@ -40,7 +40,7 @@ internal sealed class NetworkNamespace : IAsyncDisposable
         return made;
     }
 
-    /// <summary>A program that runs another one in there.</summary>
+    /// <summary>A program that runs another one in the namespace.</summary>
     public async Task<string> ProgramAsync(string folder, string program)
     {
         var script = Path.Combine(folder, "inside.sh");
@@ -49,13 +49,13 @@ internal sealed class NetworkNamespace : IAsyncDisposable
         return script;
     }
 
-    /// <summary>Runs a command in there, and returns what it prints.</summary>
+    /// <summary>Runs a command in the namespace, and returns its output.</summary>
     public Task<string> RunAsync(string command) => IpAsync($"netns exec {_name} {command}");
 
     public async ValueTask DisposeAsync()
     {
         await IpAsync($"netns del {_name}");
-        // The wire has gone with its other end, or goes now.
+        // The wire has been removed with its other end, or is being removed.
         if (Directory.Exists("/sys/class/net/" + _wire))
             await IpAsync($"link del {_wire}");
     }

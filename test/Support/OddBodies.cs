@@ -5,15 +5,15 @@ using System.Text.Json;
 namespace Postern.Support;
 
 /// <summary>
-/// A valid body, made odd in every way that was ever reported: halves of characters and NUL in names and values,
-/// numbers beyond all types, depth, names that stand twice, other charsets, byte order marks, compression, content
-/// types in any spelling.
+/// A valid body, changed in every way that was ever reported: halves of characters and NUL in names and values, numbers
+/// beyond all types, depth, repeated names, other charsets, byte order marks, compression, content types in any
+/// spelling.
 /// </summary>
 internal static class OddBodies
 {
     private const string Json = "application/json";
 
-    /// <summary>Texts that are JSON by its grammar, but no text that could be kept.</summary>
+    /// <summary>Texts that are JSON by its grammar, but cannot be stored.</summary>
     public static readonly string[] Texts =
     [
         "before \\ud83d after",
@@ -78,7 +78,7 @@ internal static class OddBodies
         }
     }
 
-    /// <summary>A body that means the same, and some that mean nothing.</summary>
+    /// <summary>Bodies with the same meaning, and some without any.</summary>
     private static IEnumerable<OddBody> Encoded(string valid)
     {
         var plain = Encoding.UTF8.GetBytes(valid);

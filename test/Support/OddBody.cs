@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Postern.Support;
 
-/// <summary>A body as somebody may send it, and the headers that say what it is.</summary>
+/// <summary>An odd body with the headers that describe it.</summary>
 internal sealed record OddBody(byte[] Bytes, string ContentType, string? ContentEncoding = null)
 {
     public override string ToString() =>

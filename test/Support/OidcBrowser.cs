@@ -3,7 +3,7 @@ using Postern.Settings;
 
 namespace Postern.Support;
 
-/// <summary>A browser that signs in by an identity provider, step by step, with cookies of its own.</summary>
+/// <summary>A browser that signs in with an identity provider, step by step, with its own cookies.</summary>
 internal sealed class OidcBrowser : IDisposable
 {
     private readonly HttpClient _http;
@@ -25,7 +25,7 @@ internal sealed class OidcBrowser : IDisposable
 
     public CookieContainer Cookies { get; } = new();
 
-    /// <summary>The settings of a server whose people sign in by a provider; Ada may read runs.</summary>
+    /// <summary>The settings of a server with such a provider; Ada may read runs.</summary>
     public static Action<PosternOptions> By(OpenIdProvider provider) =>
         options =>
         {
@@ -37,7 +37,7 @@ internal sealed class OidcBrowser : IDisposable
 
     public Task<Answer> StartAsync(string query = "") => GetAsync(Server.Url + "/console/oidc/start" + query);
 
-    /// <summary>To the provider and back: the address with which it leads here.</summary>
+    /// <summary>Goes to the provider and back. Returns the address to which the provider redirects.</summary>
     public async Task<string> BackAsync(string query = "")
     {
         var start = await StartAsync(query);
@@ -47,7 +47,7 @@ internal sealed class OidcBrowser : IDisposable
         return provider.Header("Location")!;
     }
 
-    /// <summary>The whole way: the answer to what the provider leads to.</summary>
+    /// <summary>Goes the whole way. Returns the answer to the provider's redirect.</summary>
     public async Task<Answer> SignInAsync(string query = "") => await GetAsync(await BackAsync(query));
 
     public async Task<Answer> GetAsync(string url, string? accept = null)

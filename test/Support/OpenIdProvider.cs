@@ -12,8 +12,8 @@ using Microsoft.IdentityModel.Tokens;
 namespace Postern.Support;
 
 /// <summary>
-/// An OpenID provider over real HTTP: its document and keys, the page to sign in on, codes that are good once and bound
-/// to a challenge, tokens signed by its key, userinfo. A test changes what it says by its members.
+/// An OpenID provider over real HTTP: its document and keys, the sign-in page, codes that can be used once and are
+/// bound to a challenge, signed tokens, userinfo. A test changes its answers by its members.
 /// </summary>
 internal sealed class OpenIdProvider : IAsyncDisposable
 {
@@ -28,28 +28,28 @@ internal sealed class OpenIdProvider : IAsyncDisposable
 
     public string Url => _app.Urls.First();
 
-    /// <summary>What the token says of the person.</summary>
+    /// <summary>The claims of the token about the person.</summary>
     public Dictionary<string, object> Person { get; set; } = Ada;
 
-    /// <summary>What userinfo says beside the subject; null: there is no such address.</summary>
+    /// <summary>The claims of userinfo besides the subject; null: there is no such address.</summary>
     public Dictionary<string, object>? Userinfo { get; set; }
 
-    /// <summary>Changes what a token says before it is signed.</summary>
+    /// <summary>Changes the claims of a token before it is signed.</summary>
     public Action<Dictionary<string, object>> Claims { get; set; } = _ => { };
 
-    /// <summary>How a token is signed, from its header and payload.</summary>
+    /// <summary>Signs a token, from its header and payload.</summary>
     public Func<string, string> Sign { get; set; } = null!;
 
     /// <summary>The header of a token.</summary>
     public Dictionary<string, object> Header { get; set; } = new() { ["alg"] = "RS256", ["kid"] = KeyId };
 
-    /// <summary>Answers a path by hand; false: as always.</summary>
+    /// <summary>Answers a path by hand; false: as usual.</summary>
     public Func<HttpContext, Task<bool>> Answers { get; set; } = _ => Task.FromResult(false);
 
-    /// <summary>The issuer that its document names; null: its address.</summary>
+    /// <summary>The issuer in its document; null: its address.</summary>
     public string? Issuer { get; set; }
 
-    /// <summary>How often a code was redeemed or tried to be.</summary>
+    /// <summary>How often somebody tried to redeem a code.</summary>
     public int Redeemed => _redeemed;
 
     private int _redeemed;
@@ -81,7 +81,7 @@ internal sealed class OpenIdProvider : IAsyncDisposable
         return provider;
     }
 
-    /// <summary>The public key, as bytes that somebody may take for a shared secret.</summary>
+    /// <summary>The public key as bytes, which a broken verifier may take for a shared secret.</summary>
     public byte[] PublicKey => Encoding.ASCII.GetBytes(_key.ExportSubjectPublicKeyInfoPem());
 
     public ValueTask DisposeAsync()
@@ -138,7 +138,7 @@ internal sealed class OpenIdProvider : IAsyncDisposable
         };
     }
 
-    /// <summary>A page with one button, behind which the browser goes back with a code.</summary>
+    /// <summary>A page with one button that sends the browser back with a code.</summary>
     private async Task AuthorizeAsync(HttpContext http)
     {
         var query = http.Request.Query;

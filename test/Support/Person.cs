@@ -6,7 +6,7 @@ using Postern.Relay.Protocol;
 
 namespace Postern.Support;
 
-/// <summary>Somebody who has the link to a question that is sealed at a relay, without a browser.</summary>
+/// <summary>A person without a browser who has the link to a question that is sealed at a relay.</summary>
 internal sealed class Person(RelayNode relay, PageLink link)
 {
     public PageLink Link => link;
@@ -15,7 +15,7 @@ internal sealed class Person(RelayNode relay, PageLink link)
 
     public Task<Answer> GetAsync() => relay.SendAsync(HttpMethod.Get, At);
 
-    /// <summary>The question, once the relay has it.</summary>
+    /// <summary>Returns the question when the relay has it.</summary>
     public async Task<ShownQuestion> QuestionAsync()
     {
         Answer page = null!;
@@ -24,7 +24,7 @@ internal sealed class Person(RelayNode relay, PageLink link)
         return Open<ShownQuestion>(PageSeal.Question, page.Json);
     }
 
-    /// <summary>How it ended, once the relay has been told.</summary>
+    /// <summary>Returns how it ended, when the relay knows it.</summary>
     public async Task<ShownOutcome> EndAsync()
     {
         Answer page = null!;
@@ -48,7 +48,7 @@ internal sealed class Person(RelayNode relay, PageLink link)
             Base64Url.DecodeFromChars(from.GetProperty("sealed").GetString())
         );
 
-    /// <summary>The body of an answer, whatever it says.</summary>
+    /// <summary>The body of an answer with any content.</summary>
     public object Seal(object answer, string nonce) =>
         new
         {
@@ -88,7 +88,7 @@ internal sealed class Person(RelayNode relay, PageLink link)
             nonce,
         };
 
-    /// <summary>The outcome in an answer of the plane, or in the receipt of one.</summary>
+    /// <summary>Returns the outcome from an answer of the plane, or from its receipt.</summary>
     public ShownOutcome OutcomeOf(Answer answer)
     {
         var json = answer.Json.TryGetProperty("answer", out var inside)

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Postern.Support;
 
-/// <summary>The sample workflow, and jobs of it that are reported on through the callback's door.</summary>
+/// <summary>The sample workflow, with jobs that are reported through the callback's route.</summary>
 internal sealed class Pipeline
 {
     private readonly TestServer _server;
@@ -67,7 +67,7 @@ internal sealed class Pipeline
         return job;
     }
 
-    /// <summary>The states on the shortest way from the first one, without it.</summary>
+    /// <summary>The states on the shortest way from the first one, without the first.</summary>
     public List<string> WayTo(string state)
     {
         var ways = new Dictionary<string, List<string>>(StringComparer.Ordinal) { ["CREATED"] = [] };
@@ -82,7 +82,7 @@ internal sealed class Pipeline
         return ways[state];
     }
 
-    /// <summary>An instant after all that were given out.</summary>
+    /// <summary>An instant after all earlier ones.</summary>
     public string Later() => At(Interlocked.Add(ref _instant, 1_000_000));
 
     public static string At(long microseconds) =>

@@ -5,7 +5,7 @@ using Postern.Relay.Protocol;
 
 namespace Postern.Support;
 
-/// <summary>One connection of a <see cref="TestPlane"/>: what came, and what it sends.</summary>
+/// <summary>One connection of a <see cref="TestPlane"/>: what it received, and what it sends.</summary>
 internal sealed class PlaneSession : IAsyncDisposable
 {
     private readonly TestPlane _plane;
@@ -29,7 +29,7 @@ internal sealed class PlaneSession : IAsyncDisposable
 
     public async Task GreetedAsync() => Ready = (ReadyHead)(await NextAsync<ReadyHead>()).Head;
 
-    /// <summary>The next frame of a kind; others before it are passed over.</summary>
+    /// <summary>Returns the next frame of a kind; earlier frames of other kinds are ignored.</summary>
     public async Task<Frame> NextAsync<T>(Func<T, bool>? wanted = null, double seconds = 30)
         where T : FrameHead
     {
@@ -43,7 +43,7 @@ internal sealed class PlaneSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether nothing of a kind has come yet.</summary>
+    /// <summary>Returns whether no frame of a kind has come yet.</summary>
     public bool HasNone<T>()
         where T : FrameHead
     {
@@ -98,7 +98,7 @@ internal sealed class PlaneSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Cuts the connection without a word.</summary>
+    /// <summary>Cuts the connection without a close.</summary>
     public async Task CutAsync()
     {
         await _end.CancelAsync();

@@ -6,8 +6,8 @@ using Npgsql;
 namespace Postern.Support;
 
 /// <summary>
-/// Debian's PgBouncer in transaction mode before a test's PostgreSQL, with fewer connections to it than its clients
-/// have, so that each transaction may be on another one.
+/// Debian's PgBouncer in transaction mode in front of a test's PostgreSQL. It opens fewer connections than its clients,
+/// so each transaction may run on another one.
 /// </summary>
 internal sealed class Pooler : IAsyncDisposable
 {
@@ -50,7 +50,7 @@ internal sealed class Pooler : IAsyncDisposable
         };
         if (Environment.UserName == "root")
         {
-            // It refuses to be root.
+            // It refuses to run as root.
             start.ArgumentList.Insert(0, "-u");
             start.ArgumentList.Insert(1, "postgres");
             using var give = Process.Start("chown", ["-R", "postgres", folder]);

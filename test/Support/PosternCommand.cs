@@ -7,18 +7,16 @@ internal static class PosternCommand
 {
     public static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "postern.dll");
 
-    /// <summary>
-    /// Of the environment, for the start itself: how many files and sockets the program may have open.
-    /// </summary>
+    /// <summary>A variable for the start itself: how many files and sockets the program may have open.</summary>
     public const string Descriptors = "DESCRIPTORS";
 
     /// <summary>
-    /// Of the environment, for the start itself: a file that it may not write past its limit of size is an error of
-    /// the write, as on a full disk, and no signal that ends it.
+    /// A variable for the start itself: a file larger than its limit causes a write error, as a full disk does, and no
+    /// signal that ends the program.
     /// </summary>
     public const string FileSizeIsAnError = "FILE_SIZE_IS_AN_ERROR";
 
-    /// <summary>Of the environment, for the start itself: another build of the program, by its path.</summary>
+    /// <summary>A variable for the start itself: the path of another build of the program.</summary>
     public const string Program = "PROGRAM";
 
     public static async Task<(int Code, string Out, string Error)> RunAsync(

@@ -6,8 +6,8 @@ using Npgsql;
 namespace Postern.Support;
 
 /// <summary>
-/// A PostgreSQL of the tests' own: made in a temporary folder, on a free port of loopback, one a test process, gone
-/// with it. Each test takes a database of its own. A machine without PostgreSQL is a failure, never a silent pass.
+/// A PostgreSQL of the tests' own, in a temporary folder, on a free port of loopback, one for each test process. Each
+/// test gets a database of its own. On a machine without PostgreSQL the tests fail; they never pass silently.
 /// </summary>
 public sealed class PostgresServer : IDisposable
 {
@@ -44,23 +44,23 @@ public sealed class PostgresServer : IDisposable
         WaitUntilReady();
     }
 
-    /// <summary>One of a test's own, that it may stop and start.</summary>
+    /// <summary>A server that one test may stop and start.</summary>
     public static PostgresServer Own() => new();
 
-    /// <summary>One that follows another, and takes no writes until it is promoted.</summary>
+    /// <summary>A server that follows another, and refuses writes until it is promoted.</summary>
     public static PostgresServer StandbyOf(PostgresServer primary) => new(primary);
 
-    /// <summary>From now on it takes writes.</summary>
+    /// <summary>From now on it accepts writes.</summary>
     public void Promote() => Run(Path.Combine(_bin, "pg_ctl"), "-D", Path.Combine(_folder, "db"), "-w", "promote");
 
-    /// <summary>Every process of it stands still, and its connections with them; or goes on.</summary>
+    /// <summary>Freezes all its processes with their connections, or lets them go on.</summary>
     public void Freeze(bool stands)
     {
         var signal = stands ? "-STOP" : "-CONT";
         var first = File.ReadLines(Path.Combine(_folder, "db", "postmaster.pid")).First();
         Run("kill", signal, first);
         Run("pkill", signal, "-P", first);
-        // What it was started by stands still with it, by itself.
+        // The process that started it must be frozen too.
         if (!stands)
             Run("kill", signal, _process.Id.ToString());
     }
@@ -68,7 +68,7 @@ public sealed class PostgresServer : IDisposable
     /// <summary>What it has logged, in a file.</summary>
     public string LogFile => Path.Combine(_folder, "log", "postgres.log");
 
-    /// <summary>As when the machine fails: nothing is finished, every connection is cut.</summary>
+    /// <summary>As after a failure of the machine: nothing is finished, every connection is cut.</summary>
     public void Crash()
     {
         Run(Path.Combine(_bin, "pg_ctl"), "-D", Path.Combine(_folder, "db"), "-m", "immediate", "-w", "stop");
@@ -83,13 +83,13 @@ public sealed class PostgresServer : IDisposable
 
     public int Port { get; }
 
-    /// <summary>Processor time of all its processes, those that have ended too.</summary>
+    /// <summary>The processor time of all its processes, including ended ones.</summary>
     public TimeSpan ProcessorTime
     {
         get
         {
             var first = int.Parse(File.ReadLines(Path.Combine(_folder, "db", "postmaster.pid")).First());
-            // Ticks of 10 ms. The first process has those of its children that have ended.
+            // Ticks of 10 ms. The first process includes its ended children.
             var ticks = Directory
                 .GetDirectories("/proc")
                 .Where(d => int.TryParse(Path.GetFileName(d), out _))
@@ -104,7 +104,7 @@ public sealed class PostgresServer : IDisposable
         }
     }
 
-    /// <summary>Of a process, in ticks; null when it has ended meanwhile.</summary>
+    /// <summary>The time of one process, in ticks; null when it has just ended.</summary>
     private static (int Process, int Parent, long Own, long Ended)? StatOf(string folder)
     {
         try
@@ -139,13 +139,13 @@ public sealed class PostgresServer : IDisposable
         return ConnectionString(name);
     }
 
-    /// <summary>Writes a dump of a database of the shared server into a file, as an operator would.</summary>
+    /// <summary>Writes a dump of a database of the shared server to a file, as an operator would.</summary>
     public static void Dump(string database, string file)
     {
         Run("pg_dump", [.. Shared.Value.Client(database), "--format=custom", "--file", file]);
     }
 
-    /// <summary>Puts a dump into a database, in place of what is there.</summary>
+    /// <summary>Loads a dump into a database, in place of its content.</summary>
     public static void PutBack(string file, string database)
     {
         Run("pg_restore", [.. Shared.Value.Client(database), "--clean", "--if-exists", "--exit-on-error", file]);
@@ -209,7 +209,7 @@ public sealed class PostgresServer : IDisposable
         }
     }
 
-    /// <summary>Ends one of a test's own.</summary>
+    /// <summary>Ends a test's own server.</summary>
     public void Dispose() => Stop();
 
     /// <summary>

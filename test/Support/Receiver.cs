@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace Postern.Support;
 
 /// <summary>
-/// Whoever is called, over real HTTP, as somebody would write it: takes requests at any path, keeps them, answers as it
-/// was told to.
+/// A receiver over real HTTP, as somebody would write it: it accepts requests at any path, keeps them, and answers as
+/// told.
 /// </summary>
 internal sealed class Receiver : IAsyncDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class Receiver : IAsyncDisposable
     /// <summary>Answers by hand; null: by <see cref="Answers"/>.</summary>
     public Func<HttpContext, Task>? Handle { get; set; }
 
-    /// <summary>Answers by hand, before anything of the request is read or kept; null: everything is kept.</summary>
+    /// <summary>Answers by hand before the request is read or kept; null: everything is kept.</summary>
     public Func<HttpContext, Task>? Raw { get; set; }
 
     public string Origin => _app.Urls.First();
@@ -42,7 +42,7 @@ internal sealed class Receiver : IAsyncDisposable
         return receiver;
     }
 
-    /// <summary>The request of a number, counted from 1, once it has come.</summary>
+    /// <summary>Returns the request with a number, counted from 1, when it has come.</summary>
     public async Task<(IHeaderDictionary Headers, JsonElement Body, string Text)> NextAsync(int number = 1)
     {
         await WaitFor.TrueAsync(() => Task.FromResult(Taken.Count >= number));
@@ -50,7 +50,7 @@ internal sealed class Receiver : IAsyncDisposable
         return (headers, JsonSerializer.Deserialize<JsonElement>(body), body);
     }
 
-    /// <summary>The first request whose body has a type, once it has come.</summary>
+    /// <summary>Returns the first request whose body has a type, when it has come.</summary>
     public async Task<(IHeaderDictionary Headers, JsonElement Body, string Text)> OfTypeAsync(string type)
     {
         (IHeaderDictionary? Headers, string? Body) found = default;

@@ -4,18 +4,16 @@ using Postern.Storage;
 
 namespace Postern.Support;
 
-/// <summary>
-/// A database that keeps the text of every statement it is asked to run, and of those that changed rows.
-/// </summary>
+/// <summary>A database that records the text of every statement, and of those that changed rows.</summary>
 internal sealed class RecordingDatabase(Database inner) : Database
 {
     /// <summary>Each text with the arguments of one of its runs.</summary>
     public ConcurrentDictionary<string, object?[]> Statements { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Told of each statement before it runs; may only take note.</summary>
+    /// <summary>Called with each statement before it runs.</summary>
     public Action<string>? Seen { get; set; }
 
-    /// <summary>The statements that changed something.</summary>
+    /// <summary>The statements that changed rows.</summary>
     public ConcurrentQueue<string> Written { get; } = new();
 
     public override Task<long> FollowClockAsync(CancellationToken cancel) => inner.FollowClockAsync(cancel);

@@ -117,7 +117,7 @@ internal sealed class RelayNode : IAsyncDisposable
         return EnrolmentCode.TryParse(made.String("code"))!;
     }
 
-    /// <summary>A plane that has joined, and is not connected.</summary>
+    /// <summary>A plane that has joined and is not connected.</summary>
     public async Task<TestPlane> JoinAsync(object? asked = null) =>
         await TestPlane.JoinAsync(this, await CodeAsync(asked));
 

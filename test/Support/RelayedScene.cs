@@ -8,8 +8,8 @@ using Postern.Settings;
 namespace Postern.Support;
 
 /// <summary>
-/// A relay, something that stands in between, and a server that has joined through it: all whole, in this process, but
-/// for what stands in between. The server has a trigger that GitHub's secret opens.
+/// A relay, something in between, and a server that has joined through it. All are complete and in this process, except
+/// what is in between. The server has a trigger that GitHub's secret opens.
 /// </summary>
 internal sealed class RelayedScene : IAsyncDisposable
 {
@@ -81,7 +81,7 @@ internal sealed class RelayedScene : IAsyncDisposable
         Assert.True(made.Status is 200 or 201, made.ToString());
     }
 
-    /// <summary>How the server says that it is connected.</summary>
+    /// <summary>Returns the state of the connection, as the server reports it.</summary>
     public async Task<JsonElement> ConnectionAsync() =>
         (await Server.GetAsync("/api/v1/relay")).Json.GetProperty("data")[0].GetProperty("connection");
 
@@ -94,7 +94,7 @@ internal sealed class RelayedScene : IAsyncDisposable
             "the relay is connected"
         );
 
-    /// <summary>Until the relay knows the door: a GET of it is another method, and not nothing.</summary>
+    /// <summary>Until the relay knows the door: then a GET of it gets 405 and not 404.</summary>
     public Task OpenAsync(string path) =>
         WaitFor.TrueAsync(async () => (await Relay.SendAsync(HttpMethod.Get, At(path))).Status == 405);
 
@@ -113,7 +113,7 @@ internal sealed class RelayedScene : IAsyncDisposable
                 )
         );
 
-    /// <summary>Waits for the end of what was answered 202, and returns the answer's status.</summary>
+    /// <summary>Waits for the end of a request that was answered 202, and returns the answer's status.</summary>
     public async Task<int> EndAsync(Answer stored, TimeSpan patience)
     {
         Assert.Equal(202, stored.Status);

@@ -7,7 +7,7 @@ using Postern.Relay.Protocol;
 
 namespace Postern.Support;
 
-/// <summary>Answers of people as a relay hands them on, made without one.</summary>
+/// <summary>Makes people's answers as a relay hands them over, without a relay.</summary>
 internal static class SealedAnswers
 {
     private const string Plane = "pln_tests";

@@ -3,7 +3,9 @@ using System.Net.Http.Headers;
 
 namespace Postern.Support;
 
-/// <summary>The real program, as a person starts it: its own process, killed when the test is over.</summary>
+/// <summary>
+/// The real program in a process of its own, as a person starts it; it is killed at the end of the test.
+/// </summary>
 internal sealed class ServerProcess : IAsyncDisposable
 {
     private const int FirstLines = 200;
@@ -40,20 +42,20 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits until it has said something. What it logs comes by another way than what it prints, before it or after it.
+    /// Waits until it has printed something. Log and output use separate ways, so either may come first.
     /// </summary>
     public Task SaysAsync(string words) =>
         WaitFor.TrueAsync(() => Task.FromResult(Output.Contains(words, StringComparison.Ordinal)), what: words);
 
-    /// <summary>The root key as the first start printed it.</summary>
+    /// <summary>The root key that the first start printed.</summary>
     public string RootKey =>
         Output.Split('\n').First(l => l.Contains(" KEY=pst_root_", StringComparison.Ordinal)).Split("KEY=")[1];
 
     public bool HasExited => _process.HasExited;
 
     /// <summary>
-    /// Starts it and waits for the line that says where it listens. With a log its lines are added to that file, and
-    /// only the first of them are kept here.
+    /// Starts it and waits for the line with its address. With a log, its lines are appended to that file, and only the
+    /// first ones are kept here.
     /// </summary>
     public static async Task<ServerProcess> StartAsync(
         string arguments,
@@ -93,7 +95,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
     }
 
-    /// <summary>SIGTERM, and the exit code.</summary>
+    /// <summary>Sends SIGTERM and returns the exit code.</summary>
     public async Task<int> TerminateAsync()
     {
         using var kill = Process.Start("kill", $"-TERM {_process.Id}");

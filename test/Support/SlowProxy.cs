@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace Postern.Support;
 
 /// <summary>
-/// A TCP proxy on loopback that passes so many bytes a second on, each way, and takes no more than it passes: a thin
-/// line. Buffers on the way are as small as the system makes them.
+/// A TCP proxy on loopback that passes a limited number of bytes in a second, each way, and reads no faster than it
+/// writes. Its buffers are as small as the system makes them.
 /// </summary>
 internal sealed class SlowProxy : IAsyncDisposable
 {
@@ -26,7 +26,7 @@ internal sealed class SlowProxy : IAsyncDisposable
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
-    /// <summary>Bytes that went through, both ways.</summary>
+    /// <summary>The bytes that went through, both ways.</summary>
     public long Passed => Interlocked.Read(ref _passed);
 
     public async ValueTask DisposeAsync()
@@ -77,7 +77,8 @@ internal sealed class SlowProxy : IAsyncDisposable
                 return;
             await to.SendAsync(buffer.AsMemory(0, read), _end.Token);
             Interlocked.Add(ref _passed, read);
-            // By what has gone through, so that a late timer makes the line no thinner; idle time is not saved up.
+            // Computed from the bytes so far, so that a late timer does not make the line slower; idle time is not
+            // saved up.
             var due = _pause * sent;
             if (due > next.Elapsed)
                 await Task.Delay(due - next.Elapsed, _end.Token);

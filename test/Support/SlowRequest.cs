@@ -4,8 +4,8 @@ using System.Text;
 namespace Postern.Support;
 
 /// <summary>
-/// A request whose body comes when the test says so. It asks to be told to go on (<c>Expect: 100-continue</c>), so the
-/// test knows that its headers have been judged and that its handler is reading.
+/// A request whose body comes when the test says so. It sends <c>Expect: 100-continue</c>, so the test knows when its
+/// headers were accepted and its handler is reading.
 /// </summary>
 internal sealed class SlowRequest : IAsyncDisposable
 {
@@ -17,7 +17,7 @@ internal sealed class SlowRequest : IAsyncDisposable
     private SlowRequest(byte[] body) => _body = body;
 
     /// <summary>
-    /// Sends the headers and waits until the server asks for the body; null when it refused before that.
+    /// Sends the headers and waits until the server asks for the body. Returns null when it refused before that.
     /// </summary>
     public static async Task<SlowRequest?> BeginAsync(
         string server,
@@ -27,7 +27,9 @@ internal sealed class SlowRequest : IAsyncDisposable
         params (string Name, string Value)[] headers
     ) => (await TryAsync(server, method, path, body, headers)).Request;
 
-    /// <summary>The request whose body the server asks for; or what it answers without it: a status.</summary>
+    /// <summary>
+    /// Returns the request when the server asks for its body, or the status with which the server answers without it.
+    /// </summary>
     public static async Task<(SlowRequest? Request, int Status)> TryAsync(
         string server,
         string method,
@@ -55,7 +57,7 @@ internal sealed class SlowRequest : IAsyncDisposable
         return (null, StatusOf(first));
     }
 
-    /// <summary>Sends the half of what is left.</summary>
+    /// <summary>Sends half of the rest.</summary>
     public async Task SendHalfAsync()
     {
         var half = (_body.Length - _sent) / 2;
@@ -72,7 +74,7 @@ internal sealed class SlowRequest : IAsyncDisposable
         }
         catch (SocketException)
         {
-            // The server had answered and gone: what it said is still to be read.
+            // The server had answered and closed; its answer can still be read.
         }
         var answer = await ReadAsync(untilBlankLine: false);
         return (StatusOf(answer), answer);

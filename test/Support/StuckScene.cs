@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Postern.Support;
 
 /// <summary>
-/// Captured requests that do not go on, one of each kind, eleven minutes after they came; and one that failed, because
+/// Captured requests that do not go on, one of each kind, eleven minutes after they came; and one that failed because
 /// the key of its agent was wrong.
 /// </summary>
 internal sealed class StuckScene : IAsyncDisposable
@@ -15,12 +15,12 @@ internal sealed class StuckScene : IAsyncDisposable
     /// <summary>Answers 503.</summary>
     public Receiver Busy { get; private set; } = null!;
 
-    /// <summary>Takes everything and says nothing.</summary>
+    /// <summary>Accepts everything and reports nothing.</summary>
     public Receiver Silent { get; private set; } = null!;
 
     private Receiver Wrong { get; set; } = null!;
 
-    /// <summary>The captures by the names of their triggers, <c>user/w/{name}</c>, and their runs.</summary>
+    /// <summary>The captures by the names of their triggers, <c>user/w/{name}</c>, with their runs.</summary>
     public Dictionary<string, (string Capture, string Run)> Of { get; } = new(StringComparer.Ordinal);
 
     /// <summary>The request that waits behind another of its session.</summary>
@@ -97,7 +97,7 @@ internal sealed class StuckScene : IAsyncDisposable
             (await CaptureAsync("wrong", Of["wrong"].Capture)).GetProperty("processStatus").GetString() == "failed"
         );
         _server.Clock.Advance(TimeSpan.FromMinutes(11));
-        // The call that was due meanwhile is made, and answered as before.
+        // The call that became due meanwhile is made, and answered as before.
         await Busy.NextAsync(2);
     }
 

@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Postern.Support;
 
 /// <summary>
-/// A configuration file that the documents tell operators to use, with its words between @ signs replaced: what is
-/// tested is what is told.
+/// A configuration file from the documents, with the words between @ signs replaced. So the tests use what operators
+/// are told to use.
 /// </summary>
 internal static partial class Template
 {

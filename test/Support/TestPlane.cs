@@ -6,10 +6,7 @@ using Postern.Relay.Protocol;
 
 namespace Postern.Support;
 
-/// <summary>
-/// The other side of a relay, as small as it can be: it joins, connects, opens envelopes and answers them as a test
-/// says. What a server does with them is not its business.
-/// </summary>
+/// <summary>The smallest possible plane: it joins, connects, opens envelopes and answers them as a test says.</summary>
 internal sealed class TestPlane : IDisposable
 {
     private readonly HttpClient _http = new(new SocketsHttpHandler { MaxConnectionsPerServer = 100 });
@@ -61,7 +58,7 @@ internal sealed class TestPlane : IDisposable
             new HandshakeTarget(method, Joined.Relay, path, body ?? [])
         );
 
-    /// <summary>A WebSocket that was let in, before its first frame.</summary>
+    /// <summary>A WebSocket that was accepted, before its first frame.</summary>
     public async Task<ClientWebSocket> SocketAsync(string node = "node-1", PlaneAuthorization? authorization = null)
     {
         var socket = new ClientWebSocket();
@@ -75,7 +72,7 @@ internal sealed class TestPlane : IDisposable
         return socket;
     }
 
-    /// <summary>A connection that was greeted.</summary>
+    /// <summary>A connection after its first frame.</summary>
     public async Task<PlaneSession> ConnectAsync(string node = "node-1", params DoorEntry[] doors)
     {
         var asked = Authorize("GET", "/relay/v1/connect", node: node);

@@ -13,8 +13,8 @@ using Postern.Storage;
 namespace Postern.Support;
 
 /// <summary>
-/// A relay of the test's own, which speaks the protocol and does whatever the test says: it takes one plane, and hands
-/// over what it is told to, in whatever order, altered, again or dated back.
+/// A relay that does what the test says: it speaks the protocol, accepts one plane, and hands over envelopes in any
+/// order, altered, repeated or dated back.
 /// </summary>
 internal sealed class TestRelay : IAsyncDisposable
 {
@@ -44,25 +44,25 @@ internal sealed class TestRelay : IAsyncDisposable
 
     public long Now => DateTimeOffset.UtcNow.Add(ClockOff).ToUnixTimeMilliseconds();
 
-    /// <summary>What the first frame becomes before it is signed.</summary>
+    /// <summary>Changes the first frame before it is signed.</summary>
     public Func<ReadyHead, ReadyHead> Ready { get; set; } = r => r;
 
-    /// <summary>A first frame that is no ready; null: it is one.</summary>
+    /// <summary>A first frame that is not ready; null: it is.</summary>
     public FrameHead? Instead { get; set; }
 
-    /// <summary>What the answer to a code becomes.</summary>
+    /// <summary>Changes the answer to a code.</summary>
     public Func<JoinedRelay, JoinedRelay> Joined { get; set; } = j => j;
 
-    /// <summary>The key that signs frames; the pinned one by default.</summary>
+    /// <summary>The key that signs frames; by default the pinned one.</summary>
     public P256Key? Signer { get; set; }
 
-    /// <summary>A refusal in place of the upgrade; null: it is taken.</summary>
+    /// <summary>A refusal instead of the upgrade; null: it is accepted.</summary>
     public Func<PlaneAuthorization, IResult?> Refuse { get; set; } = _ => null;
 
-    /// <summary>Takes requests in place of a WebSocket.</summary>
+    /// <summary>Accepts requests instead of a WebSocket.</summary>
     public bool NoUpgrade { get; set; }
 
-    /// <summary>Answers that came, the last of an envelope counts.</summary>
+    /// <summary>The received answers; the last one of an envelope counts.</summary>
     public List<(AnswerHead Head, byte[] Body)> Answers { get; } = [];
 
     public IReadOnlyList<DoorEntry> Doors { get; private set; } = [];
@@ -93,11 +93,11 @@ internal sealed class TestRelay : IAsyncDisposable
     public async Task<JoinedPlane> JoinAsync(TestServer server) =>
         await server.App.Services.GetRequiredService<PlaneEnrolment>().JoinAsync(Code.ToString(), "test", default);
 
-    /// <summary>The next connection whose first frame the plane has taken.</summary>
+    /// <summary>Returns the next connection whose first frame the plane has accepted.</summary>
     public async Task<TestRelayConnection> ConnectionAsync() =>
         await _connections.Reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(60));
 
-    /// <summary>An envelope of the next number, sealed and signed.</summary>
+    /// <summary>Makes an envelope with the next number, sealed and signed.</summary>
     public Frame Seal(RelayedRequest request, Func<EnvelopeHead, EnvelopeHead>? change = null)
     {
         var head = new EnvelopeHead(
@@ -116,7 +116,7 @@ internal sealed class TestRelay : IAsyncDisposable
 
     public byte[] Encode(Frame frame) => frame.Encode(Signer ?? Key, RelaySignature.ToPlane);
 
-    /// <summary>The answer to an envelope, once it has come.</summary>
+    /// <summary>Returns the answer to an envelope when it has come.</summary>
     public async Task<(int Status, string Text)> AnswerAsync(string id)
     {
         (AnswerHead? Head, byte[]? Body) found = default;
@@ -191,7 +191,7 @@ internal sealed class TestRelay : IAsyncDisposable
         await connection.RunAsync(_connections.Writer);
     }
 
-    /// <summary>The same by requests: the first one is answered with ready.</summary>
+    /// <summary>The same by requests; the first one is answered with ready.</summary>
     private async Task PollAsync(HttpContext http, PlaneAuthorization proven)
     {
         using var body = new MemoryStream();

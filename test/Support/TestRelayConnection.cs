@@ -10,14 +10,14 @@ internal sealed class TestRelayConnection(TestRelay relay, WebSocket? socket)
     private readonly SemaphoreSlim _sending = new(1);
     private readonly TaskCompletionSource<int> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>The code with which the plane ended it; 0 when it just went.</summary>
+    /// <summary>The code with which the plane closed it; 0 when it just went away.</summary>
     public Task<int> Ended => _ended.Task.WaitAsync(TimeSpan.FromSeconds(60));
 
     public Task SendAsync(FrameHead head) => SendAsync(new Frame(head));
 
     public Task SendAsync(Frame frame) => SendAsync(relay.Encode(frame));
 
-    /// <summary>What waits for the plane's next request, where it has no WebSocket.</summary>
+    /// <summary>Waits here for the plane's next request, when it has no WebSocket.</summary>
     public Channel<byte[]> Polled { get; } = Channel.CreateUnbounded<byte[]>();
 
     public async Task SendAsync(byte[] bytes)

@@ -103,7 +103,7 @@ internal sealed class TestServer : IAsyncDisposable
         var app = Server.Build(database, master, options, serve.Urls, clock);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
         var rootKey = await app.Services.GetRequiredService<FirstStart>().RunAsync(null);
-        // A test holds a request half sent for as long as it needs, on a machine that may be busy.
+        // A test holds a half-sent request for as long as it needs, on a machine that may be busy.
         app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits.MinRequestBodyDataRate = null;
         await app.StartAsync();
         app.Services.GetRequiredService<ServerAddress>().ListensOn(app.Urls.First());
@@ -154,7 +154,7 @@ internal sealed class TestServer : IAsyncDisposable
             .Services.GetRequiredService<Tokens>()
             .MintAsync(await ProjectAsync(), scopes, Database.Now + 3_600_000_000);
 
-    /// <summary>A key as the command line makes it: its id and its text.</summary>
+    /// <summary>Makes a key as the command line does. Returns its id and its text.</summary>
     public Task<(string Id, string Key)> NamedKeyAsync(string name, params string[] scopes) =>
         NamedKeyOfKindAsync(name, "live", scopes);
 
@@ -167,7 +167,7 @@ internal sealed class TestServer : IAsyncDisposable
         return (row.Id, key.Text);
     }
 
-    /// <summary>A token that a key mints over HTTP, as a backend does.</summary>
+    /// <summary>Mints a token with a key over HTTP, as a backend does.</summary>
     public async Task<string> TokenOfAsync(string key, params string[] scopes) =>
         (await PostAsync("/api/v1/auth/public-tokens", new { scopes, expirationTime = "1h" }, key)).String("token");
 
@@ -181,7 +181,7 @@ internal sealed class TestServer : IAsyncDisposable
             .Key
             .Text;
 
-    /// <summary>Streams that are open, and requests that wait.</summary>
+    /// <summary>The number of open streams, and of requests that wait.</summary>
     public int HeldRequests => App.Services.GetRequiredService<Postern.Live.StreamRegistry>().Count;
 
     public Task<Answer> StartSessionAsync(
@@ -207,8 +207,8 @@ internal sealed class TestServer : IAsyncDisposable
         PostAsync($"/realtime/v1/sessions/{session}/in/append", Chat.Message(session, text), credential);
 
     /// <summary>
-    /// Rows in all tables: what a refused request must not change. Audit rows of refusals are counted apart by their
-    /// tests.
+    /// Counts the rows of all tables, which a refused request must not change. Tests count the audit rows of refusals
+    /// separately.
     /// </summary>
     public ValueTask<long> CountRowsAsync() =>
         Database.ReadAsync(async tx =>
@@ -250,7 +250,7 @@ internal sealed class TestServer : IAsyncDisposable
             return rows;
         });
 
-    /// <summary>All rows of some tables as text: what a fault must leave as it was.</summary>
+    /// <summary>Returns all rows of some tables as text, which a fault must not change.</summary>
     public async Task<string> DumpAsync(params string[] tables)
     {
         var lines = new List<string>();
@@ -280,7 +280,7 @@ internal sealed class TestServer : IAsyncDisposable
         return string.Join('\n', lines.Order(StringComparer.Ordinal));
     }
 
-    /// <summary>Until nothing is due any more: no run, no delivery.</summary>
+    /// <summary>Waits until nothing is due any more: no run, no delivery.</summary>
     public Task SettledAsync() =>
         WaitFor.TrueAsync(async () =>
             (await GetAsync("/api/v1/deliveries?status=pending")).Json.GetProperty("data").GetArrayLength() == 0

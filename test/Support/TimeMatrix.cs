@@ -4,21 +4,21 @@ using Postern.Access;
 namespace Postern.Support;
 
 /// <summary>
-/// The matrix in time: a door, a way in which the authority of who comes through it ends, and every moment at which
-/// that can happen: before the request, after its headers, in the middle of its body, while it waits, while it streams.
-/// Each is refused, within a second, and nothing is written. Then the same request with living authority succeeds: what
-/// was refused was refused for its authority. Which moments a door has is read off its row in the table: whether it
-/// takes a body, may be asked to wait, or can be followed.
+/// The matrix in time: a door, a way in which the authority of its caller ends, and every moment at which that can
+/// happen: before the request, after its headers, in the middle of its body, while it waits, while it streams. Each
+/// such request is refused within a second, and nothing is written. Then the same request with living authority
+/// succeeds, which proves that the refusal was about the authority. The row of the door table shows which moments a
+/// door has: whether it takes a body, can be asked to wait, or can be followed.
 /// </summary>
 internal sealed class TimeMatrix(TimeWorld world, Door door)
 {
-    /// <summary>What the contract gives, and what a busy machine adds.</summary>
+    /// <summary>The contract's limit, plus time for a busy machine.</summary>
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(1.5);
 
-    /// <summary>How long a late worker is still told what became of its run.</summary>
+    /// <summary>How long a late worker is still told the outcome of its run.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(61);
 
-    /// <summary>The doors that open to somebody: those of the console, or all others.</summary>
+    /// <summary>The doors of the console, or all others.</summary>
     public static TheoryData<string, string> Rows(bool console)
     {
         var rows = new TheoryData<string, string>();
@@ -40,7 +40,7 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
 
     private string Method => door.Method == Door.AnyMethod ? "POST" : door.Method;
 
-    /// <summary>Tries a door in these ways, and with living authority once for each kind of credential.</summary>
+    /// <summary>Tries a door in these ways, and once with living authority for each kind of credential.</summary>
     public async Task TryAsync(IEnumerable<Ending> endings)
     {
         foreach (var kind in endings.GroupBy(e => e.Kind))
@@ -77,7 +77,7 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
             moments.Halves.Add(("in its body", await BeginAsync(ending, request, held)));
             await moments.Halves[^1].Request.SendHalfAsync();
         }
-        // A run that waits for a person is handed over to nobody, so that its worker's wait has ended by the answer.
+        // A run that waits for a person is not handed over, so its worker's wait ends with the answer.
         var hasEnded = ending.Name == Ending.Superseded && scene.HasAsked;
         if (Waits && !hasEnded)
             moments.Waiting = await WaitAsync(request, held);
@@ -136,7 +136,7 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
 
     private async Task<Task<Answer>> WaitAsync(DoorRequest request, Held held)
     {
-        // What was held for an earlier way has gone before this one is counted.
+        // What was held for an earlier way is released before this one is counted.
         await WaitFor.TrueAsync(() => Task.FromResult(world.Server.HeldRequests == 0));
         var waiting = ReadsBody
             ? world.Server.SendAsync(new HttpMethod(Method), request.Path, null, new { waitSeconds = 30 }, held.Headers)
@@ -179,9 +179,9 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
         );
 
     /// <summary>
-    /// Whoever lost a right is told so, or that there is nothing to see; a late worker at a door of reports, what
-    /// became of its run; who answers a settled question, that it is settled. Everybody else is refused like one who
-    /// has no credential.
+    /// A caller that has lost a right is told so, or gets 404. A late worker at a route for reports gets its run's
+    /// outcome. A second answer to a settled question is told that it is settled. Everybody else gets the same answer
+    /// as without a credential.
     /// </summary>
     private void Refused(Ending ending, string moment, int status, string text, bool told = false)
     {
@@ -203,26 +203,20 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
         Assert.True(fits, $"{Words(ending)}, {moment}: {status} {text}");
     }
 
-    /// <summary>
-    /// What is said of a run by one of its workers: refused as a report, and noted as refused in the run's timeline.
-    /// </summary>
+    /// <summary>A report of a worker about its run: refused, and recorded as refused in the run's timeline.</summary>
     private bool IsReport(Ending ending) =>
         ending.Kind == Credentials.CallbackToken
         || (ending.Kind == Credentials.CallbackSignature && ending.Name != Ending.SecretDeleted)
         || (ending.Kind == Credentials.RunToken && door.Late == LateWorker.Told);
 
-    /// <summary>
-    /// What was said too late of a run, or answered too late, stands in the run's timeline as refused.
-    /// </summary>
+    /// <summary>A late report or a late answer is recorded as refused in the run's timeline.</summary>
     private bool IsNoted(Ending ending) => IsReport(ending) || ending.Kind == Credentials.Link;
 
     private static bool IsNote(string statement) =>
         statement.Contains("INSERT INTO run_event", StringComparison.Ordinal)
         || statement.Contains("event_seq = event_seq + 1", StringComparison.Ordinal);
 
-    /// <summary>
-    /// The control. It shows as well that a door which takes no body reads none: a moment in it would not be missed.
-    /// </summary>
+    /// <summary>The control. It also shows that a door without a body reads none, so no moment is missed.</summary>
     private async Task SucceedsAsync(Ending ending, TimeScene scene, DoorRequest request)
     {
         var held = await ending.ExtendTurnAsync(scene, request);

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Postern.Support;
 
 /// <summary>
-/// What stands around one request of the matrix in time: an agent, a session, a run that a worker has, made when they
-/// are asked for and once. Every scene has its own, so that nothing that one request does is seen by another.
+/// The surroundings of one request of the matrix in time: an agent, a session, a run that a worker has. They are made
+/// once, when they are asked for. Every scene has its own, so that one request does not affect another.
 /// </summary>
 internal sealed class TimeScene(TimeWorld world)
 {
@@ -14,14 +14,14 @@ internal sealed class TimeScene(TimeWorld world)
     /// <summary>A name that no other scene has.</summary>
     public string Name { get; } = "time-" + Interlocked.Increment(ref _count);
 
-    /// <summary>Seconds that the worker has its run for.</summary>
+    /// <summary>For how many seconds the worker has its run.</summary>
     public int Lease { get; init; } = 3600;
 
     public TimeWorld World => world;
 
     public TestServer Server => world.Server;
 
-    /// <summary>An agent that fetches its work, and has all the time in the world.</summary>
+    /// <summary>An agent that fetches its work and has no short deadlines.</summary>
     public Task<string> AgentAsync() =>
         OnceAsync(
             "agent",
@@ -71,7 +71,7 @@ internal sealed class TimeScene(TimeWorld world)
 
     public async Task<string> SessionIdAsync() => (await SessionAsync()).GetProperty("id").GetString()!;
 
-    /// <summary>A run in the session, that a worker has: as it was given to the worker.</summary>
+    /// <summary>A run in the session, in the form that its worker got.</summary>
     public Task<JsonElement> ClaimedAsync() =>
         OnceAsync(
             "claimed",
@@ -87,7 +87,7 @@ internal sealed class TimeScene(TimeWorld world)
             }
         );
 
-    /// <summary>The next run of the agent, claimed under a lease.</summary>
+    /// <summary>Claims the next run of the agent.</summary>
     public async Task<JsonElement> ClaimAsync(int attempt, int lease = 3600)
     {
         for (; attempt > 0; attempt--)
@@ -110,7 +110,7 @@ internal sealed class TimeScene(TimeWorld world)
 
     public async Task<string> RunTokenAsync() => (await ClaimedAsync()).GetProperty("token").GetString()!;
 
-    /// <summary>A question that the run waits with: its id.</summary>
+    /// <summary>Asks a question. Returns its id.</summary>
     public Task<string> QuestionAsync() =>
         OnceAsync(
             "question",
@@ -140,7 +140,9 @@ internal sealed class TimeScene(TimeWorld world)
                 ).AbsolutePath
         );
 
-    /// <summary>A trigger whose requests are signed with <see cref="TimeWorld.Secret"/>: its path.</summary>
+    /// <summary>
+    /// Makes a trigger whose requests are signed with <see cref="TimeWorld.Secret"/>. Returns its path.
+    /// </summary>
     public Task<string> TriggerAsync(string kind) =>
         OnceAsync(
             "trigger",
@@ -160,7 +162,7 @@ internal sealed class TimeScene(TimeWorld world)
             }
         );
 
-    /// <summary>A request that the trigger has captured: its id.</summary>
+    /// <summary>Makes a capture. Returns its id.</summary>
     public Task<string> CaptureAsync(string kind) =>
         OnceAsync(
             "capture",
@@ -179,7 +181,7 @@ internal sealed class TimeScene(TimeWorld world)
             }
         );
 
-    /// <summary>An endpoint that events are sent to: its id.</summary>
+    /// <summary>Makes an endpoint for events. Returns its id.</summary>
     public Task<string> EndpointAsync() =>
         OnceAsync(
             "endpoint",
@@ -194,7 +196,7 @@ internal sealed class TimeScene(TimeWorld world)
             }
         );
 
-    /// <summary>A delivery that has arrived: its id.</summary>
+    /// <summary>Makes a delivery that has arrived. Returns its id.</summary>
     public Task<string> DeliveryAsync() =>
         OnceAsync(
             "delivery",
@@ -214,7 +216,7 @@ internal sealed class TimeScene(TimeWorld world)
             }
         );
 
-    /// <summary>The job on many things that waits, if the scene has one.</summary>
+    /// <summary>The bulk job that waits, if the scene has one.</summary>
     public string? WaitingJob { get; set; }
 
     /// <summary>Ends its runs, so that nothing of it becomes due while others are watched.</summary>

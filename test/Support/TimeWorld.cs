@@ -3,11 +3,12 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Postern.Support;
 
 /// <summary>
-/// One server for the whole matrix in time, what it knows of changes, and an administrator who stays.
+/// One server for the whole matrix in time, with a record of all changes, and an administrator whose authority does not
+/// end.
 /// </summary>
 internal sealed class TimeWorld : IAsyncDisposable
 {
-    /// <summary>What triggers and the approval service of the matrix are signed with.</summary>
+    /// <summary>The secret of the triggers and the approval service of the matrix.</summary>
     public const string Secret = "a secret of the matrix in time";
 
     private static string[]? _tables;
@@ -17,7 +18,7 @@ internal sealed class TimeWorld : IAsyncDisposable
 
     public Receiver Receiver { get; private set; } = null!;
 
-    /// <summary>A key that may do everything, also what takes a name.</summary>
+    /// <summary>A key with all rights, including those that must be given by name.</summary>
     public string Admin { get; private set; } = "";
 
     public string Project { get; private set; } = "";
@@ -30,7 +31,7 @@ internal sealed class TimeWorld : IAsyncDisposable
         var world = new TimeWorld { Receiver = await Receiver.StartAsync() };
         world.Server = await TestServer.StartAsync(
             backend,
-            // Every door and way makes keys of its own.
+            // Every door and way makes its own keys.
             o => o.Quotas.Keys = 0,
             wrap: inner => world._recording = new RecordingDatabase(inner)
         );
@@ -40,7 +41,8 @@ internal sealed class TimeWorld : IAsyncDisposable
     }
 
     /// <summary>
-    /// Everything that is kept, counted; and from here on every statement that changes something is seen.
+    /// Marks a moment: counts everything that is stored, and records from here on every statement that changes
+    /// something.
     /// </summary>
     public async Task<long> MarkAsync()
     {
@@ -50,13 +52,13 @@ internal sealed class TimeWorld : IAsyncDisposable
     }
 
     /// <summary>
-    /// The statements that wrote since the mark, and how many more rows there are. Audit rows do not count, nor when a
-    /// key was used last.
+    /// Returns the statements that wrote since the mark, and the number of new rows. Audit rows and the time of a key's
+    /// last use do not count.
     /// </summary>
     public async Task<(IReadOnlyList<string> Statements, long Rows)> WrittenSinceAsync(long mark)
     {
         var rows = await CountAsync() - mark;
-        // A delivery that has become due is sent, whoever asks for what.
+        // A due delivery is sent, whoever asks for something.
         var sends = _recording.Written.Any(s =>
             s.StartsWith("UPDATE delivery SET due_at = $4, leased_at", StringComparison.Ordinal)
         );
@@ -68,8 +70,8 @@ internal sealed class TimeWorld : IAsyncDisposable
     }
 
     /// <summary>
-    /// What is said of the caller's refusal, when and from where a key was used, and what the node does by itself: it
-    /// looks again at a job that waits for a place, keeps what it has counted, and removes what is old.
+    /// Writes that do not count: the record of the refusal, when and from where a key was used, and the node's own work
+    /// (a job that waits for a place, metrics, removal of old rows).
     /// </summary>
     private static readonly string[] ByTheNodeItself =
     [
@@ -83,7 +85,7 @@ internal sealed class TimeWorld : IAsyncDisposable
 
     private async Task<long> CountAsync()
     {
-        // Every statement is seen on both; that no row comes by another way is counted where it costs little.
+        // All statements are recorded on both databases. Rows are also counted where that is cheap.
         if (Server.Database.Kind != "sqlite")
             return 0;
         _tables ??=
@@ -95,7 +97,7 @@ internal sealed class TimeWorld : IAsyncDisposable
                 )
             ),
         ];
-        // What is said of the caller's refusal, and what the node says by itself.
+        // Writes about the caller's refusal, and the node's own.
         var counted = _tables
             .Where(t => t is not ("audit" or "key_address" or "metric" or "bulk_preview" or "node" or "hint_log"))
             .Select(t => $"(SELECT COUNT(*) FROM {t})");

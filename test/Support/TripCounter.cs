@@ -7,9 +7,9 @@ using System.Text;
 namespace Postern.Support;
 
 /// <summary>
-/// Between a node and its PostgreSQL, on loopback: notes what the node sends, a round trip at a time. It reads the
-/// protocol as far as it has to: a round trip ends with a message <c>Sync</c> or is a message <c>Query</c>, but for a
-/// <c>BEGIN</c>, which the driver sends with what follows it.
+/// Stands between a node and its PostgreSQL, on loopback, and records what the node sends, one round trip at a time. It
+/// reads the protocol as far as necessary. A round trip ends with a message <c>Sync</c>, or is a message <c>Query</c>,
+/// except a <c>BEGIN</c>, which the driver sends with what follows it.
 /// </summary>
 internal sealed class TripCounter : IDisposable
 {
@@ -29,17 +29,15 @@ internal sealed class TripCounter : IDisposable
 
     public void Clear() => _trips.Clear();
 
-    /// <summary>
-    /// Counts the round trips in which one of the texts was sent, and all others of the transactions that they are in.
-    /// </summary>
+    /// <summary>Counts the round trips that contain one of the texts, and all others of their transactions.</summary>
     public int CountAbout(params string[] texts)
     {
         var found = 0;
         foreach (var connection in _trips.GroupBy(t => t.Connection, t => t.Sent))
         {
-            // The trips of a transaction that is still open.
+            // The round trips of an open transaction.
             var open = new List<string>();
-            // What the node tells other nodes, behind a commit and beside all requests, names what it is about too.
+            // The messages to other nodes, after a commit and outside of requests, also contain the names.
             foreach (var sent in connection.Where(s => !s.Contains("hint_log", StringComparison.Ordinal)))
             {
                 if (sent.Contains("BEGIN", StringComparison.Ordinal))
@@ -96,7 +94,7 @@ internal sealed class TripCounter : IDisposable
         }
     }
 
-    /// <summary>Divides what a client sends into messages: a type, a length and what is in it.</summary>
+    /// <summary>Splits what a client sends into messages: a type, a length and a content.</summary>
     private sealed class Reader(int connection, ConcurrentQueue<(int, string)> trips)
     {
         private readonly List<byte> _held = [];
@@ -111,7 +109,7 @@ internal sealed class TripCounter : IDisposable
 
         private bool TakeOne()
         {
-            // Until the server has answered the first message the others have no type: a request for TLS, the start.
+            // Until the server has answered the first message, messages have no type: a request for TLS, the start.
             var type = _hasBegun ? 1 : 0;
             if (_held.Count < type + 4)
                 return false;
@@ -122,7 +120,7 @@ internal sealed class TripCounter : IDisposable
             if (_hasBegun)
                 Note((char)all[0], Encoding.UTF8.GetString(all[(type + 4)..length]));
             else
-                // Version 3.0 of the protocol: it starts; whatever comes before only asks.
+                // Version 3.0 of the protocol: the start. Earlier messages only ask.
                 _hasBegun = BinaryPrimitives.ReadInt32BigEndian(all[4..]) == 3 << 16;
             _held.RemoveRange(0, length);
             return true;

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Postern.Support;
 
 /// <summary>
-/// Asks again until something holds: for what another process or loop does in its own time. Bounded, and it says what
-/// it waited for.
+/// Asks repeatedly until a condition holds, for what another process or loop does in its own time. It has a limit, and
+/// says what it waited for.
 /// </summary>
 internal static class WaitFor
 {

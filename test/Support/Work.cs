@@ -1,6 +1,4 @@
 namespace Postern.Support;
 
-/// <summary>
-/// What one command or query did: rows that came from the database, bytes that went to it, and how long it took inside.
-/// </summary>
+/// <summary>The work of one command or query: rows from the database, bytes to it, and the time inside.</summary>
 internal sealed record Work(bool Writes, int Rows, long Bytes, TimeSpan Took);

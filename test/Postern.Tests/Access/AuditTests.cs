@@ -4,7 +4,7 @@ using Postern.Support;
 namespace Postern.Tests.Access;
 
 /// <summary>
-/// The audit: every change of who may do what and of where data goes, every operator's act, every refusal by scope.
+/// The audit: every change of rights and of the destination of data, every act of an operator, every refusal by scope.
 /// </summary>
 public sealed class AuditTests : IAsyncLifetime
 {
@@ -46,8 +46,7 @@ public sealed class AuditTests : IAsyncLifetime
     ];
 
     /// <summary>
-    /// Doors that bring data, and change nobody's rights: what came through them stands in a timeline, a channel or a
-    /// transcript.
+    /// Routes that only bring data and change no rights: a timeline, a channel or a transcript shows what came.
     /// </summary>
     private static readonly string[] Data =
     [
@@ -192,7 +191,7 @@ public sealed class AuditTests : IAsyncLifetime
         var all = (await _server.GetAsync("/api/v1/audit?limit=200")).Text;
         foreach (var secret in new[] { "whsec_", "a secret of nobody", "a-callback-secret-that", key })
             Assert.DoesNotContain(secret, all, StringComparison.Ordinal);
-        // A browser's own words are no act of an operator.
+        // A browser's own request is no act of an operator.
         await _server.StartSessionAsync("b");
         var before = (await _server.GetAsync("/api/v1/audit?limit=1"))
             .Json.GetProperty("data")[0]

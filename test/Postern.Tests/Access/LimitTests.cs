@@ -12,7 +12,7 @@ public sealed class LimitTests
         await server.StartSessionAsync("s");
         await using var stream = await server.StreamAsync("/sessions/s/history");
         await stream.NextAsync();
-        // Loopback has ten times the bucket.
+        // Loopback has ten times the limit.
         for (var i = 0; i < 20; i++)
             Assert.Equal(401, (await server.GetAsync("/api/v1/keys", "pst_live_wrong")).Status);
         var slowed = await server.GetAsync("/api/v1/keys", "pst_live_wrong");
@@ -69,7 +69,7 @@ public sealed class LimitTests
         Assert.InRange(flood.Count(a => a.Status == 429), 180, 195);
         for (var i = 0; i < 20; i++)
             Assert.Equal(200, (await server.GetAsync("/api/v1/keys")).Status);
-        // The key has used its budget up; the orchestrator has its own, and it ends too.
+        // The key has used up its budget; the orchestrator has its own, which also ends.
         for (var i = 0; i < 60; i++)
             await server.GetAsync("/api/v1/keys");
         Assert.Equal(429, (await server.GetAsync("/api/v1/keys")).Status);
@@ -128,12 +128,12 @@ public sealed class LimitTests
         for (var i = 0; i < TokenBuckets.Kept + 20_000; i++)
             buckets.Take("caller " + i, 10, 0.001);
         Assert.InRange(buckets.Count, TokenBuckets.Kept, TokenBuckets.Kept + 1_024);
-        // Those who share one are still slowed down.
+        // Callers that share one are still slowed down.
         Assert.Contains(Enumerable.Range(0, 100), _ => !buckets.Take("a late one", 10, 0.001).Allowed);
     }
 
     [Fact]
-    public async Task What_strangers_do_is_counted_into_few_rows_and_names_no_key_that_they_only_claim()
+    public async Task Refused_strangers_make_few_rows_and_claimed_keys_are_not_named()
     {
         await using var server = await TestServer.StartAsync();
         var made = Postern

@@ -7,8 +7,8 @@ using Postern.Support;
 namespace Postern.Tests.Access;
 
 /// <summary>
-/// The matrix: made from the door table, so that a new route is in it without anyone adding it. Each door is tried with
-/// no credential, with every other kind of valid credential, and with a wrong one of the right kind.
+/// The matrix, made from the door table, so that a new route is included automatically. Each door is tried without a
+/// credential, with every other kind of valid credential, and with a wrong one of the right kind.
 /// </summary>
 public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixTests.World>
 {
@@ -38,7 +38,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             Personal = made.String("key");
             Token = await Server.TokenAsync("admin");
             CallbackSecret = (await Server.PostAsync("/api/v1/callback-secrets", null)).String("secret");
-            // Its agent does nothing, so that no work of an earlier row is counted in a later one.
+            // Its agent does nothing, so that work of an earlier row is not counted in a later one.
             await Server.SendAsync(
                 HttpMethod.Put,
                 "/api/v1/agents/nobody-works",
@@ -235,7 +235,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             );
             if (IsSealed(door))
             {
-                // Its credential is the seal of the body: whoever has none learns not even that there is a question.
+                // Its credential is the seal of the body: without it nobody learns whether there is a question.
                 Assert.True(answer.Status == 404, $"{method} {target} with {kind}: {answer}");
                 continue;
             }
@@ -246,8 +246,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
 
         foreach (var (kind, opens, headers) in presented.Where(p => (p.Credentials & door.Credentials) != 0))
         {
-            // Past authentication: whatever it then says is the handler's word. The body is no JSON, so nothing is
-            // changed by it.
+            // Past authentication: the handler's answer does not matter. The body is no JSON, so it changes nothing.
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
             using var request = new HttpRequestMessage(
                 new HttpMethod(method),
@@ -407,7 +406,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
         Assert.Null((await world.Server.GetAsync("/api/v1/keys")).Header("Access-Control-Allow-Origin"));
     }
 
-    /// <summary>What the execution callback's token stands for: without it the request is not even looked at.</summary>
+    /// <summary>The execution callback's token stands for these: without them the request is not read.</summary>
     private static (string, string)[] Identification(Door door, (string Name, string)[] headers) =>
         door.Path == "/api/callbacks/execution" && headers.All(h => h.Name != "x-run-id")
             ? [("x-run-id", "run_none")]
@@ -442,7 +441,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             .Replace("{ref}", "default", StringComparison.Ordinal)
             .Replace("{env}", "prod", StringComparison.Ordinal);
 
-    /// <summary>The status of a request whose bytes are exactly these; 0 when the connection was just closed.</summary>
+    /// <summary>The status of a request with exactly these bytes; 0 when the connection was closed.</summary>
     private async Task<int> RawAsync(string request)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);

@@ -3,7 +3,7 @@ using Postern.Support;
 namespace Postern.Tests.Access;
 
 /// <summary>
-/// Identities from a trusted proxy: believed from its network, narrowed by what they ask for, never more than their
+/// Identities from a trusted proxy: believed from its network, narrowed by what they request, never more than their
 /// role.
 /// </summary>
 public sealed class OperatorTests
@@ -105,7 +105,7 @@ public sealed class OperatorTests
                 )
             ).Status
         );
-        // On a key these headers say nothing.
+        // With a key these headers mean nothing.
         Assert.Equal(
             200,
             (await server.GetAsync("/sessions/s/history", server.RootKey, ("x-openclaw-scopes", ""))).Status

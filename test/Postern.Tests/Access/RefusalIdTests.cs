@@ -7,8 +7,8 @@ using Postern.Support;
 namespace Postern.Tests.Access;
 
 /// <summary>
-/// Whoever is refused is given the id of the row of the audit that says why. The id leads to a row, and tells whoever
-/// guesses no more than the answer does.
+/// Every refused caller gets the id of the audit row that explains it. The id leads to a row, and tells a guesser no
+/// more than the answer does.
 /// </summary>
 public sealed class RefusalIdTests : IAsyncLifetime
 {
@@ -75,7 +75,7 @@ public sealed class RefusalIdTests : IAsyncLifetime
         ];
         foreach (var (ask, status, action, reason) in refusals)
         {
-            // Within a minute answers that look alike have one id.
+            // Within a minute, equal answers have one id.
             _server.Clock.Advance(TimeSpan.FromSeconds(70));
             var answer = await ask();
             Assert.True(answer.Status == status, $"{reason}: {answer}");
@@ -86,7 +86,7 @@ public sealed class RefusalIdTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_too_fast_has_a_row_and_an_id_whoever_it_is()
+    public async Task A_request_over_a_rate_has_a_row_and_an_id()
     {
         await using var server = await TestServer.StartAsync(set: o =>
         {
@@ -108,7 +108,7 @@ public sealed class RefusalIdTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_the_same_within_a_minute_is_one_row_and_one_id()
+    public async Task Equal_refusals_within_a_minute_are_one_row_with_one_id()
     {
         var first = IdOf(await _server.GetAsync("/api/v1/runs/1", "pst_live_wrong"));
         Assert.Equal(first, IdOf(await _server.GetAsync("/api/v1/runs/2", "pst_live_wrong")));
@@ -148,7 +148,7 @@ public sealed class RefusalIdTests : IAsyncLifetime
                 [("revoked_key", id), ("expired_key", expired), ("rotated_key", turned)]
         )
             Assert.Equal(actor, Of(Assert.Single(await RowsAsync("reason=" + reason)), "actor"));
-        // Named only where its own text was presented.
+        // Named only when its own text was presented.
         Assert.Equal("", Of(Assert.Single(await RowsAsync("reason=unknown_key")), "actor"));
         Assert.Equal(
             "revoked_key",
@@ -190,12 +190,12 @@ public sealed class RefusalIdTests : IAsyncLifetime
             );
         }
 
-        // A request may take its time: how long ago it was signed is counted when it comes.
+        // A request may be slow: the age of its signature is counted at its arrival.
         static string Coarse(string reason) =>
             System.Text.RegularExpressions.Regex.Replace(reason, "_4[0-9][0-9]_s|_[89][0-9][0-9]_s", "_s");
 
         Assert.Equal(200, (await InAsync("t", Signed(Secret, _server.Database.Now / 1_000_000))).Status);
-        // None of it is in what a sender, or who reads the trigger, is shown.
+        // Neither a sender nor a reader of the trigger sees any of it.
         Assert.DoesNotContain(
             Before,
             (await _server.GetAsync("/api/triggers/user/ada/t")).Text,
@@ -252,7 +252,7 @@ public sealed class RefusalIdTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_row_of_another_project_is_none()
+    public async Task A_row_of_another_project_is_not_found()
     {
         var other = (await _server.PostAsync("/api/v1/projects", new { name = "other" })).String("rootKey");
         await TriggerAsync("t", Secret);

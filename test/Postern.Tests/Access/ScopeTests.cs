@@ -40,11 +40,10 @@ public sealed class ScopeTests
     }
 
     /// <summary>
-    /// A token narrowed with its key, an identity narrowed by its request: what both allow is allowed, and nothing
-    /// else.
+    /// A token narrowed with its key, an identity narrowed by its request: exactly what both allow is allowed.
     /// </summary>
     [Fact]
-    public void What_two_sets_of_scopes_have_in_common_is_what_both_allow()
+    public void The_intersection_of_two_scope_sets_allows_what_both_allow()
     {
         var actions = Gen.Elements("read", "write", "admin", "trigger", "batchTrigger", "update", "*");
         var types = Gen.Elements("sessions", "tasks", "runs", "approvals", "all");
@@ -77,7 +76,7 @@ public sealed class ScopeTests
             .Check(Config.QuickThrowOnFailure.WithMaxTest(5000));
     }
 
-    /// <summary>What only a name gives is in no intersection that neither of the two gives by name.</summary>
+    /// <summary>A right by name is in no intersection unless one of the two gives it by name.</summary>
     [Fact]
     public void An_intersection_gives_nothing_by_name_that_neither_side_gives_by_name()
     {
@@ -99,7 +98,7 @@ public sealed class ScopeTests
             );
     }
 
-    /// <summary>What may be minted is never wider: whatever the minted scope covers, the minter's covers.</summary>
+    /// <summary>A minted scope is never wider: everything that it covers, the minter's scope covers.</summary>
     [Fact]
     public void A_minted_scope_never_covers_more_than_its_minters()
     {

@@ -6,7 +6,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Access;
 
-/// <summary>Signature schemes: each is a row, and what is hashed before a credential is known is bounded.</summary>
+/// <summary>Signature schemes: each is a row, and the hashing before a credential is known is limited.</summary>
 public sealed class SignatureTests
 {
     private const long Now = 1_800_000_000;
@@ -43,7 +43,7 @@ public sealed class SignatureTests
     {
         var hub = new HeaderDictionary { ["X-Hub-Signature-256"] = "sha256=" + Hex(Secret, body) };
         Assert.False(Verify("sha256", hub, body).IsValid);
-        // A sender who signs no other form may send such a body.
+        // A sender that signs no other form may send such a body.
         Assert.True(Verify("github", hub, body).IsValid);
         var service = new ApprovalService("p", "s", [Secret], SignatureForm.All, false, null, 0, 0);
         Assert.False(
@@ -98,7 +98,7 @@ public sealed class SignatureTests
             ["webhook-timestamp"] = $"{Now}",
             ["webhook-signature"] = candidates,
         };
-        // By the allocation and the time of a single secret: sixteen candidates cost what one does.
+        // Measured by allocation and the time of a single secret: sixteen candidates cost the same as one.
         var one = new HeaderDictionary
         {
             ["webhook-id"] = "x",
@@ -141,7 +141,7 @@ public sealed class SignatureTests
         await WaitFor.TrueAsync(() =>
             Task.FromResult(running.Count(r => r.IsCompletedSuccessfully && r.Result is null) >= 100)
         );
-        // What costs nothing waits for nobody.
+        // A cheap verification does not wait.
         Assert.Equal("cheap", await places.VerifyAsync(100, 2, () => "cheap", default));
         held.Set();
         var answers = await Task.WhenAll(running);

@@ -21,10 +21,7 @@ public sealed class TimeMatrixTests(TimeMatrixTests.World world) : IClassFixture
 
     [Theory]
     [MemberData(nameof(Rows))]
-    public async Task Whoever_came_through_a_door_does_nothing_more_once_his_authority_has_ended(
-        string method,
-        string path
-    )
+    public async Task A_caller_can_do_nothing_more_after_its_authority_has_ended(string method, string path)
     {
         var door = world.Time.Server.Doors.Table.Single(d => d.Method == method && d.Path == path);
         await new TimeMatrix(world.Time, door).TryAsync(Ending.Of(door));

@@ -5,7 +5,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Access;
 
-/// <summary>Tokens as an attacker would make them. Each forgery is tried on a door that a right token opens.</summary>
+/// <summary>Forged tokens. Each forgery is tried on a route that a right token opens.</summary>
 public sealed class TokenAttackTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -68,7 +68,7 @@ public sealed class TokenAttackTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task No_algorithm_is_no_token()
+    public async Task A_token_without_an_algorithm_is_refused()
     {
         var payload = Encode(JsonSerializer.SerializeToUtf8Bytes(Claims()));
         foreach (var alg in (string[])["none", "None", "NONE", "nOnE", ""])
@@ -102,7 +102,7 @@ public sealed class TokenAttackTests : IAsyncLifetime
     {
         await RefusedAsync(Forge(key: "not the key, but as long as one would have to be for HS256"), "bad_signature");
         await RefusedAsync(Forge(key: await _server.KeyAsync()), "bad_signature");
-        // HMAC hashes a key longer than its block: what a look-up by SHA-256 would store must not sign.
+        // HMAC hashes a key longer than its block: the SHA-256 that a look-up might store must not sign.
         await RefusedAsync(
             Sign(
                 "{\"alg\":\"HS256\"}",
@@ -213,7 +213,7 @@ public sealed class TokenAttackTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_64_uses_at_once_a_one_time_token_opens_for_one()
+    public async Task One_of_64_simultaneous_uses_of_a_one_time_token_succeeds()
     {
         var token = (
             await _server.PostAsync(

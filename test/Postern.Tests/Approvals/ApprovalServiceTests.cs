@@ -247,7 +247,7 @@ public sealed class ApprovalServiceTests : ApprovalTest
     }
 
     [Fact]
-    public async Task What_was_shown_must_be_what_was_asked_about()
+    public async Task The_shown_payload_must_be_the_questions_payload()
     {
         var (run, token, _) = await _asking.RunningAsync();
         await _asking.AskAsync(run, token, new { approval_request_id = "h", payload_hash = "sha:1" });

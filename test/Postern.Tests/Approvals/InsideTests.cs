@@ -123,7 +123,7 @@ public sealed class InsideTests : ApprovalTest
     }
 
     [Fact]
-    public async Task Who_asked_does_not_answer()
+    public async Task The_asker_cannot_answer()
     {
         var (id, key) = await _server.NamedKeyAsync("both", "write:runs", "read:runs", "write:approvals", "admin");
         var (run, _, _) = await _asking.RunningAsync();
@@ -179,7 +179,7 @@ public sealed class InsideTests : ApprovalTest
     }
 
     [Fact]
-    public async Task What_was_seen_is_what_is_decided()
+    public async Task A_decision_is_about_the_question_that_was_seen()
     {
         var decider = await _asking.DeciderAsync();
         var (run, token, first) = await _asking.WaitingAsync(new { payload = 1 });
@@ -355,7 +355,7 @@ public sealed class InsideTests : ApprovalTest
     }
 
     [Fact]
-    public async Task Whoever_waits_is_told_at_once_and_the_answer_stays()
+    public async Task A_waiting_caller_gets_the_answer_at_once_and_it_stays()
     {
         var (run, token, request) = await _asking.WaitingAsync();
         var waiting = Enumerable
@@ -393,7 +393,7 @@ public sealed class InsideTests : ApprovalTest
     }
 
     [Fact]
-    public async Task Nobody_answers_and_the_server_does()
+    public async Task A_turn_without_an_answer_is_ended_by_the_server()
     {
         await using var receiver = await Receiver.StartAsync();
         var (run, token, _) = await _asking.RunningAsync();

@@ -65,7 +65,7 @@ public sealed class PageTests : ApprovalTest
     [InlineData("</textarea></pre></style><img src=x onerror=alert(1)>")]
     [InlineData("\" onmouseover=\"alert(1)")]
     [InlineData("{{constructor.constructor('alert(1)')()}}<svg/onload=alert(1)>")]
-    public async Task What_the_agent_says_is_text_wherever_it_stands(string evil)
+    public async Task An_agents_words_are_text_wherever_they_stand(string evil)
     {
         var (_, path, request) = await LinkAsync(
             new
@@ -89,7 +89,7 @@ public sealed class PageTests : ApprovalTest
     }
 
     [Fact]
-    public async Task What_would_hide_or_turn_around_is_shown_as_what_it_is()
+    public async Task Hiding_and_turning_characters_are_shown_as_codes()
     {
         var (_, path, _) = await LinkAsync(
             new { title = "Pay \u202e001\u202c now", payload = new { to = "ada\u200b\u2066x\ud83c\udf0d\udb40\udc41" } }
@@ -200,7 +200,7 @@ public sealed class PageTests : ApprovalTest
     }
 
     [Fact]
-    public async Task A_link_that_is_none_opens_nothing_and_is_told_as_such()
+    public async Task An_invalid_link_opens_nothing_and_says_so()
     {
         var (_, path, request) = await LinkAsync();
         foreach (

@@ -270,7 +270,7 @@ public sealed class SignedDoorTests : ApprovalTest
         "{\"requestId\":\"R\",\"decision\":\"approved\",\"payload_hash\":1}",
         "invalid payload: payload_hash is not one text"
     )]
-    public async Task What_is_not_clearly_a_decision_is_refused_and_says_why(string body, string error)
+    public async Task An_unclear_decision_is_refused_with_the_reason(string body, string error)
     {
         var (run, _, request) = await _asking.WaitingAsync();
         var refused = await _asking.SendAsync(

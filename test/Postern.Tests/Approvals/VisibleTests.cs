@@ -41,7 +41,7 @@ public sealed class VisibleTests
     [InlineData(0x0000)]
     [InlineData(0x001B)]
     [InlineData(0x0085)]
-    public void What_shows_nothing_or_is_nothing_is_shown_as_its_code(int code) =>
+    public void Invisible_and_unassigned_characters_are_shown_as_codes(int code) =>
         Assert.Equal($"a\\u{{{code:x4}}}b", Visible.Text("a" + char.ConvertFromUtf32(code) + "b"));
 
     [Theory]
@@ -56,7 +56,7 @@ public sealed class VisibleTests
     [InlineData("日本語　テキスト")]
     [InlineData("10\u00a0000\u202f€")]
     [InlineData("👍🌍 ✔ → ∑")]
-    public void What_people_write_stays_as_it_is(string text) => Assert.Equal(text, Visible.Text(text));
+    public void Ordinary_text_stays_unchanged(string text) => Assert.Equal(text, Visible.Text(text));
 
     [Fact]
     public void Marks_pile_up_over_a_letter_only_as_far_as_scripts_need_it()

@@ -43,7 +43,7 @@ public sealed class WaitingTests : ApprovalTest
     }
 
     [Fact]
-    public async Task No_report_moves_it_on_by_any_door()
+    public async Task No_report_on_any_route_moves_a_waiting_run()
     {
         var (run, token, claimed) = await _asking.RunningAsync();
         await _asking.AskAsync(run, token);

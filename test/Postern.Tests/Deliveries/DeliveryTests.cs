@@ -100,7 +100,7 @@ public sealed class DeliveryTests : IAsyncLifetime
     [InlineData(429)]
     [InlineData(500)]
     [InlineData(503)]
-    public async Task What_may_pass_is_tried_again_under_the_same_id(int status)
+    public async Task A_temporary_failure_is_tried_again_under_the_same_id(int status)
     {
         _receiver.Answers = n => n == 1 ? (status, "not now") : (204, "");
         var first = await SentAsync("pending");
@@ -123,7 +123,7 @@ public sealed class DeliveryTests : IAsyncLifetime
     [InlineData(401)]
     [InlineData(404)]
     [InlineData(422)]
-    public async Task What_is_final_is_dead_at_once_and_told(int status)
+    public async Task A_final_refusal_is_dead_at_once_and_reported(int status)
     {
         _receiver.Answers = _ => (status, "no");
         var dead = await SentAsync("dead");
@@ -361,7 +361,7 @@ public sealed class DeliveryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_has_arrived_is_sent_again_by_a_replay_alone_and_once()
+    public async Task Only_a_replay_sends_an_arrived_delivery_again_and_once()
     {
         var id = (await SentAsync("delivered")).GetProperty("id").GetString()!;
         for (var i = 0; i < 2; i++)
@@ -494,7 +494,7 @@ public sealed class DeliveryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_waits_for_a_disabled_endpoint_ends_and_nobody_is_told_of_dead_ones()
+    public async Task Deliveries_of_a_disabled_endpoint_end_without_further_events()
     {
         var release = new TaskCompletionSource();
         _receiver.Handle = async http =>
@@ -524,7 +524,7 @@ public sealed class DeliveryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Receivers_that_misbehave_are_told_apart()
+    public async Task Kinds_of_misbehaving_receivers_are_distinguished()
     {
         await using var server = await TestServer.StartAsync(set: o => o.Outbound.TimeoutSeconds = 1);
         var never = new TaskCompletionSource();
@@ -692,7 +692,7 @@ public sealed class DeliveryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_waits_for_a_deleted_endpoint_is_dead_and_a_rate_is_kept()
+    public async Task Deliveries_of_a_deleted_endpoint_are_dead_and_a_rate_is_kept()
     {
         _receiver.Answers = _ => (500, "");
         var id = (await SentAsync("pending")).GetProperty("id").GetString()!;

@@ -188,7 +188,7 @@ public sealed class OutboundGuardTests
     [InlineData("e000::1", false)]
     [InlineData("fe80::1", false)]
     [InlineData("ff0e::1", false)]
-    public void What_is_beside_the_registry_is_public_and_ipv6_is_public_in_one_block_only(string address, bool allowed)
+    public void Addresses_outside_the_registry_are_public_and_ipv6_has_one_public_block(string address, bool allowed)
     {
         using var guard = Guard();
         Assert.Equal(allowed, guard.IsAllowed(IPAddress.Parse(address)));

@@ -82,7 +82,7 @@ public sealed class StopTests
     }
 
     [Fact]
-    public async Task What_a_dead_node_held_is_taken_over_within_seconds_and_a_slow_receiver_is_not_sent_to_twice()
+    public async Task Deliveries_of_a_dead_node_are_taken_over_in_seconds_and_a_slow_receiver_gets_one_request()
     {
         var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var receiver = await Receiver.StartAsync();

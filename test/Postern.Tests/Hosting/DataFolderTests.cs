@@ -65,7 +65,7 @@ public sealed class DataFolderTests : IDisposable
     }
 
     [Fact]
-    public void What_is_closed_already_may_hold_anything()
+    public void A_closed_session_does_not_change_the_rules_for_open_ones()
     {
         File.WriteAllText(Path.Combine(_folder, "backup-monday.db"), "");
         File.SetUnixFileMode(_folder, Closed);

@@ -24,7 +24,7 @@ public sealed class MendedJsonTests
     [InlineData("\\u", "\\u")]
     [InlineData("\\ud83", "\\ud83")]
     [InlineData("", "")]
-    public void Only_what_nobody_could_keep_is_mended(string json, string mended) =>
+    public void Only_text_that_cannot_be_stored_is_mended(string json, string mended) =>
         Assert.Equal(mended, Encoding.UTF8.GetString(MendedJson.Of(Encoding.UTF8.GetBytes(json)).Span));
 
     [Fact]

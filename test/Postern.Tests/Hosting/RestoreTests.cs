@@ -17,7 +17,7 @@ public sealed class RestoreTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task What_ended_after_the_backup_stays_ended_when_the_replaced_database_is_there()
+    public async Task Credentials_that_ended_after_the_backup_stay_ended_when_the_replaced_database_can_be_read()
     {
         var made = await EndAllAsync();
         var (code, output, _) = await PosternCommand.RunAsync($"restore {Backup} --data {Data} --force");
@@ -44,7 +44,7 @@ public sealed class RestoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Without_it_the_operator_is_told_with_the_commands_that_end_it()
+    public async Task Without_the_replaced_database_the_operator_gets_the_commands_that_end_credentials()
     {
         var made = await EndAllAsync();
         foreach (var file in Directory.GetFiles(Data, "postern.db*"))

@@ -7,7 +7,7 @@ namespace Postern.Tests.Http;
 public sealed class RecordReaderTests
 {
     [Fact]
-    public void What_is_left_out_or_null_has_its_default()
+    public void A_missing_or_null_member_has_its_default()
     {
         var (read, refusal) = Read("""{ "name": " a ", "kind": null, "inner": { "code": "c" } }""");
         Assert.Null(refusal);
@@ -17,7 +17,7 @@ public sealed class RecordReaderTests
     }
 
     [Fact]
-    public void All_that_is_wrong_is_told_at_once_and_names_that_are_not_known_come_last()
+    public void All_faults_are_reported_at_once_with_unknown_names_last()
     {
         var (_, refusal) = Read(
             """
@@ -83,7 +83,7 @@ public sealed class RecordReaderTests
     }
 
     [Fact]
-    public void What_is_wrong_with_a_part_is_wrong_with_the_whole()
+    public void A_fault_of_a_part_is_a_fault_of_the_whole()
     {
         var fields = new Fields(
             JsonSerializer.Deserialize<JsonElement>("""{ "name": "a", "inner": { "code": "c" } }""")

@@ -78,7 +78,7 @@ public sealed class ApprovalPageTests : IAsyncLifetime
     [InlineData("decision=approved&option=now", "option")]
     [InlineData("decision=approved&other=1", "other")]
     [InlineData("decision=approved&decision=rejected", "decision")]
-    public async Task What_the_page_does_not_offer_is_refused_and_named(string pressed, string named)
+    public async Task A_choice_that_the_page_does_not_offer_is_refused_by_name(string pressed, string named)
     {
         var cookie = await CookieAsync("read:approvals", "write:approvals");
         var answer = await SendAsync(cookie, HttpMethod.Post, Path + "/decide", await FormAsync(cookie, pressed));

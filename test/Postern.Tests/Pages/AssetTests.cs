@@ -24,7 +24,7 @@ public sealed class AssetTests
     ];
 
     [Fact]
-    public void What_is_vendored_is_unchanged()
+    public void Vendored_files_are_unchanged()
     {
         foreach (var (file, digest) in Vendored)
             Assert.Equal((file, digest), (file, DigestOf(file)));

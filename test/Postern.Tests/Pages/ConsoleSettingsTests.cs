@@ -2,7 +2,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>The console where it is off, under a path, behind a proxy, and beyond loopback.</summary>
+/// <summary>The console when it is off, under a path, behind a proxy, and beyond loopback.</summary>
 public sealed class ConsoleSettingsTests
 {
     private const string FormType = "application/x-www-form-urlencoded";

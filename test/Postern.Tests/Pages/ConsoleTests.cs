@@ -291,7 +291,7 @@ public sealed partial class ConsoleTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_person_may_not_do_is_not_drawn_and_refused_with_the_scopes_name()
+    public async Task A_forbidden_action_is_not_drawn_and_its_refusal_names_the_scope()
     {
         var (run, reader) = (await RunAsync(), await CookieAsync("read:runs"));
         var page = await OpenAsync(reader, "/console/runs/" + run);
@@ -308,7 +308,7 @@ public sealed partial class ConsoleTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_missing_and_what_is_for_others_is_the_same_page()
+    public async Task A_missing_thing_and_a_foreign_one_get_the_same_page()
     {
         var (run, stranger) = (await RunAsync(), await CookieAsync("read:sessions"));
         var admin = await CookieAsync("admin");

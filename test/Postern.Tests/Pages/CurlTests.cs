@@ -39,7 +39,7 @@ public sealed partial class CurlTests(CurlTests.World world) : IClassFixture<Cur
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public async Task What_a_page_offers_to_copy_is_answered(string path)
+    public async Task The_commands_that_a_page_offers_to_copy_succeed(string path)
     {
         var server = world.Time.Server;
         var door = server.Doors.Table.Single(d => d.Method == "GET" && d.Path == path);

@@ -163,7 +163,7 @@ public sealed class DecisionTests : IAsyncLifetime
     [InlineData("agent=echo&title=&service=desk&expires=never", "expires is minute or days")]
     [InlineData("agent=echo&title=x&service=desk&expires=days&reject=explode", "on_reject")]
     [InlineData("agent=echo&title=x&service=desk&expires=days&other=1", "other")]
-    public async Task What_cannot_be_asked_is_refused_by_name_and_nothing_waits(string fields, string words)
+    public async Task An_invalid_question_names_its_field_and_nothing_waits(string fields, string words)
     {
         var answer = await PostAsync(await CookieAsync("admin"), "/ask", fields);
         Assert.Equal(400, answer.Status);

@@ -62,7 +62,7 @@ public sealed class DeliveryPageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_may_only_read_sees_no_button_and_sends_nothing()
+    public async Task A_reader_sees_no_button_and_can_send_nothing()
     {
         var reader = await CookieAsync("read:deliveries", "read:runs");
         var page = await _server.ConsoleAsync(reader, HttpMethod.Get, Path);

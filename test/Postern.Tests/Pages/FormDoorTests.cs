@@ -5,9 +5,9 @@ using Postern.Support;
 namespace Postern.Tests.Pages;
 
 /// <summary>
-/// Every form of the console, by the door table: sent without what only a page of the same session knows, with what
-/// another session knows, or from another origin, it is refused, is in the audit, and nothing is written. Sent rightly
-/// afterwards it does its work, so that it was refused for that alone.
+/// Every form of the console, by the door table. Without the token of a page of the same session, with another
+/// session's token, or from another origin, it is refused and audited, and nothing is written. Sent rightly afterwards,
+/// it works: so it was refused only for that.
 /// </summary>
 public sealed class FormDoorTests(FormDoorTests.World world) : IClassFixture<FormDoorTests.World>
 {
@@ -41,7 +41,7 @@ public sealed class FormDoorTests(FormDoorTests.World world) : IClassFixture<For
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task What_is_not_of_a_page_of_the_same_session_does_nothing(string path)
+    public async Task A_form_from_outside_the_session_does_nothing(string path)
     {
         var server = world.Time.Server;
         var door = server.Doors.Table.Single(d => d.Method == "POST" && d.Path == path);

@@ -60,7 +60,7 @@ public sealed partial class KeyPageTests : IAsyncLifetime
     [InlineData("name=a&kind=live&scopes=x&ends=", "scopes ")]
     [InlineData("name=a&kind=live&ends=yesterday", "ends ")]
     [InlineData("name=a&kind=live&ends=2001-01-01", "ends ")]
-    public async Task What_cannot_be_a_key_is_named_and_makes_none(string fields, string named)
+    public async Task An_invalid_field_of_a_new_key_is_named_and_makes_no_key(string fields, string named)
     {
         var before = await _server.CountRowsAsync();
         var refused = await SendAsync("/keys", fields);
@@ -70,7 +70,7 @@ public sealed partial class KeyPageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_session_hands_out_is_no_wider_and_no_longer_than_its_key()
+    public async Task Tokens_of_a_session_are_no_wider_and_no_longer_than_its_key()
     {
         // The root key implies all, and hands on by name what it has by name.
         Assert.Equal(200, (await SendAsync("/keys", "name=wide&kind=live")).Status);
@@ -132,7 +132,7 @@ public sealed partial class KeyPageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Whoever_is_no_administrator_sees_none_of_it()
+    public async Task Only_administrators_see_it()
     {
         var (id, _) = await _server.NamedKeyAsync("other", "read:runs");
         var refused = (await _server.GetAsync("/api/v1/runs", "wrong")).Header("X-Refusal-Id");
@@ -172,7 +172,7 @@ public sealed partial class KeyPageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Another_projects_keys_rows_and_sessions_are_none()
+    public async Task Keys_rows_and_sessions_of_another_project_are_not_found()
     {
         var made = await _server.PostAsync("/api/v1/projects", new { name = "other" });
         var theirs = ApiKey.TryParse(made.String("rootKey"))!.Value.Id;
@@ -204,7 +204,7 @@ public sealed partial class KeyPageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_may_open_what_is_what_the_doors_do()
+    public async Task The_page_of_doors_agrees_with_the_doors()
     {
         await _server.StartSessionAsync("s");
         var keys = new (string Id, string Key)[]
@@ -261,7 +261,7 @@ public sealed partial class KeyPageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Why_something_was_refused_is_a_sentence_of_what_came_what_is_taken_and_what_to_do()
+    public async Task A_refusal_is_explained_by_what_came_what_is_accepted_and_what_to_do()
     {
         var (id, key) = await _server.NamedKeyAsync("gone", "read:runs");
         var scope = (await _server.GetAsync("/api/v1/keys", key)).Header("X-Refusal-Id")!;

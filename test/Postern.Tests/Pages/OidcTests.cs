@@ -197,7 +197,7 @@ public sealed class OidcTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_seen_on_the_way_opens_nothing_a_second_time()
+    public async Task A_recorded_handshake_opens_nothing_a_second_time()
     {
         using var browser = new OidcBrowser(_server);
         var back = await browser.BackAsync();
@@ -239,7 +239,7 @@ public sealed class OidcTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_a_role_nobody_comes_in_and_nobody_is_called_as_a_group()
+    public async Task A_person_without_a_role_is_not_let_in_and_no_person_can_be_named_like_a_group()
     {
         await using var server = await TestServer.StartAsync(set: options =>
         {
@@ -399,7 +399,7 @@ public sealed class OidcTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_browser_begins_and_does_not_finish_does_not_fill_its_headers()
+    public async Task Unfinished_sign_ins_do_not_fill_the_headers_of_a_browser()
     {
         using var browser = new OidcBrowser(_server);
         for (var i = 0; i < 40; i++)

@@ -72,11 +72,11 @@ public sealed partial class OverviewTests : IAsyncLifetime
     [InlineData("?chart=runs&chart=runs")]
     [InlineData("?span=%00")]
     [InlineData("?colour=red")]
-    public async Task A_chart_that_is_none_is_refused(string query) =>
+    public async Task An_unknown_chart_is_refused(string query) =>
         Assert.Equal(400, (await OpenAsync(query, "read:runs")).Status);
 
     [Fact]
-    public async Task What_a_node_is_called_is_text()
+    public async Task The_name_of_a_node_is_shown_as_text()
     {
         var store = _server.App.Services.GetRequiredService<MetricStore>();
         var at = MetricWidth.Minute.StartOf(_server.Database.Now);

@@ -139,7 +139,7 @@ public sealed class PlacePageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_may_only_read_changes_nothing_and_a_right_on_one_agent_is_no_list()
+    public async Task A_reader_changes_nothing_and_a_right_on_one_agent_shows_no_list()
     {
         await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/one", _server.RootKey, new { kind = "pull" });
         var reader = await CookieAsync("read:tasks:one", "read:deliveries", "read:runs");
@@ -180,7 +180,7 @@ public sealed class PlacePageTests : IAsyncLifetime
     [InlineData("/agents", "slug=a&kind=pull&url=https://example.com/", "url")]
     [InlineData("/agents", "slug=a&kind=pull&concurrency=0", "concurrency")]
     [InlineData("/agents", "slug=a&kind=pull&maxTries=99", "maxTries")]
-    public async Task What_is_wrong_is_named_and_nothing_is_written(string path, string fields, string named)
+    public async Task A_fault_is_named_and_nothing_is_written(string path, string fields, string named)
     {
         var cookie = await CookieAsync("admin");
         var rows = await _server.CountRowsAsync();

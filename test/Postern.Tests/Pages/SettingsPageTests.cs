@@ -60,7 +60,7 @@ public sealed class SettingsPageTests : IAsyncLifetime
     [InlineData("theme=dark&zone=UTC&times=never", "times")]
     [InlineData("theme=dark&zone=UTC&times=ago&keys=maybe", "keys")]
     [InlineData("theme=dark&zone=UTC&times=ago&more=1", "more")]
-    public async Task What_cannot_be_set_is_named(string fields, string name)
+    public async Task An_invalid_setting_is_named(string fields, string name)
     {
         var (_, cookie) = await ConsoleCookie.OfAsync(_server, "read:runs");
         var answer = await cookie.PostAsync(_server, "/console/settings/look", fields);
@@ -74,7 +74,7 @@ public sealed class SettingsPageTests : IAsyncLifetime
     [InlineData("zone%3D%2Fetc%2Flocaltime")]
     [InlineData("%00%FF%FE")]
     [InlineData("keys%3Doff%26keys%3Don")]
-    public async Task What_somebody_wrote_into_the_cookie_is_passed_over(string look)
+    public async Task An_invalid_settings_cookie_is_ignored(string look)
     {
         var (_, cookie) = await ConsoleCookie.OfAsync(_server, "read:runs");
         var page = await GetAsync(cookie, "/settings", look);

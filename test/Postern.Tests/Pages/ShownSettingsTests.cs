@@ -73,7 +73,7 @@ public sealed class ShownSettingsTests
     }
 
     [Fact]
-    public void What_is_set_is_marked_and_a_secret_is_only_said_to_be_set()
+    public void Changed_settings_are_marked_and_secrets_are_never_shown()
     {
         var options = new PosternOptions { PublicUrl = "https://me:pw@agents.example.com/base" };
         options.Retention.MetricDays = 7;

@@ -273,7 +273,7 @@ public sealed class TriggerPageTests : IAsyncLifetime
     [InlineData("kind=user&owner=a&id=b&promptTemplate=x&methods=BREW", "methods")]
     [InlineData("kind=user&owner=a&id=b&promptTemplate=x&surprise=1", "surprise")]
     [InlineData("kind=user&kind=org&owner=a&id=b&promptTemplate=x", "kind")]
-    public async Task What_is_wrong_with_a_form_is_named_and_nothing_is_written(string fields, string named)
+    public async Task A_fault_of_a_form_is_named_and_nothing_is_written(string fields, string named)
     {
         var cookie = await CookieAsync("read:triggers", "write:triggers");
         var rows = await _server.CountRowsAsync();
@@ -290,7 +290,7 @@ public sealed class TriggerPageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task One_that_is_there_is_not_replaced_and_runs_say_which_trigger_made_them()
+    public async Task Making_a_trigger_does_not_replace_another_and_runs_name_their_trigger()
     {
         await PutAsync("user/ada/hello");
         var cookie = await CookieAsync("read:triggers", "write:triggers", "read:runs");

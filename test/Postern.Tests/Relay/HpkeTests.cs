@@ -60,7 +60,7 @@ public sealed class HpkeTests
     }
 
     [Fact]
-    public void What_was_altered_or_meant_for_another_does_not_open()
+    public void An_altered_or_foreign_seal_does_not_open()
     {
         using var recipient = P256Key.Make();
         using var other = P256Key.Make();

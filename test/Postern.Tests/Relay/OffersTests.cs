@@ -37,7 +37,7 @@ public sealed class OffersTests
     }
 
     [Fact]
-    public void No_more_is_open_than_may_be()
+    public void No_more_envelopes_are_open_than_allowed()
     {
         var offers = new Offers();
         for (var i = 0; i < 400; i++)
@@ -47,7 +47,7 @@ public sealed class OffersTests
     }
 
     [Fact]
-    public void Whoever_comes_alone_finds_room_beside_the_backlog_of_many_lanes()
+    public void A_single_envelope_finds_room_beside_the_backlog_of_many_lanes()
     {
         var offers = new Offers();
         for (var i = 0; i < 1000; i++)

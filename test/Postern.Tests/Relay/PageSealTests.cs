@@ -45,7 +45,7 @@ public sealed class PageSealTests
     }
 
     [Fact]
-    public void It_opens_as_what_it_was_sealed_as_alone()
+    public void A_seal_opens_only_as_its_own_kind()
     {
         var made = PageSeal.Seal(Link, PageSeal.Question, "1", "{}"u8);
         Assert.NotNull(PageSeal.TryOpen(Link, PageSeal.Question, "1", made));
@@ -77,7 +77,7 @@ public sealed class PageSealTests
         Assert.Equal(padded + PageSeal.Overhead, PageSeal.Seal(Link, PageSeal.Answer, "n", new byte[length]).Length);
 
     [Fact]
-    public void A_link_is_read_or_is_none()
+    public void A_link_is_valid_or_refused()
     {
         var text = $"https://relay.example/approve#pln_a.{Link.Page}.{Link.Secret}";
         Assert.Equal(text, PageLink.TryParse(" " + text + "\n")!.ToString());

@@ -8,9 +8,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Relay;
 
-/// <summary>
-/// A server that has joined a relay, and what an honest one and a malicious one can make of it.
-/// </summary>
+/// <summary>A server that has joined a relay, with an honest relay and with a malicious one.</summary>
 public sealed class PlaneTests : IAsyncLifetime
 {
     private const string Secret = "a secret of github, of 24 characters";
@@ -235,7 +233,7 @@ public sealed class PlaneTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_full_now_holds_its_lane_and_passes_later_while_other_lanes_go_on()
+    public async Task A_full_trigger_holds_its_lane_and_passes_later_while_others_go_on()
     {
         await _server.PostAsync(
             "/api/triggers/user/u/narrow",
@@ -282,7 +280,7 @@ public sealed class PlaneTests : IAsyncLifetime
             _relay.Instead = new PingHead(1, _relay.Now);
         await _relay.JoinAsync(_server);
         await AuditedAsync("relay_refused");
-        // Put right, it connects: a forger does not move the plane for good.
+        // With the right key it connects: a forger cannot make the plane give up for good.
         (_relay.Signer, _relay.Ready, _relay.Instead) = (null, r => r, null);
         await _relay.ConnectionAsync();
     }
@@ -305,7 +303,7 @@ public sealed class PlaneTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Malice))]
-    public async Task What_a_malicious_relay_alters_dates_back_or_forges_is_refused_and_audited(
+    public async Task Envelopes_that_a_relay_alters_dates_back_or_forges_are_refused_and_audited(
         string how,
         string action
     )
@@ -337,7 +335,7 @@ public sealed class PlaneTests : IAsyncLifetime
         );
         Assert.Equal(CloseCode.Protocol, await connection.Ended);
         await AuditedAsync(action);
-        // It is joined still, and connects again; what was forged has done nothing.
+        // It is still joined and connects again; the forged refusal had no effect.
         await _relay.ConnectionAsync();
         Assert.Equal(1, await CapturesAsync("open"));
         var standing = (await _server.GetAsync("/api/v1/relay")).Json.GetProperty("data")[0];
@@ -351,7 +349,7 @@ public sealed class PlaneTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_never_arrived_and_what_came_behind_its_lane_is_told()
+    public async Task Missing_and_disordered_envelopes_are_reported()
     {
         await TriggerAsync("open", null!);
         var connection = await JoinAsync();
@@ -377,7 +375,7 @@ public sealed class PlaneTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_waits_at_the_relay_is_shown_and_told_once_when_it_is_nearly_full()
+    public async Task The_backlog_at_the_relay_is_shown_and_reported_once_when_nearly_full()
     {
         var connection = await JoinAsync();
         var quota = new BacklogQuota(100, 1_000_000);
@@ -432,7 +430,7 @@ public sealed class PlaneTests : IAsyncLifetime
         );
 
     [Fact]
-    public async Task What_takes_no_websocket_is_served_by_requests()
+    public async Task A_network_without_websockets_is_served_by_requests()
     {
         await using var server = await TestServer.StartAsync(set: o => o.Relay.DangerousPlainHttp = true);
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/idle", server.RootKey, new { kind = "pull" });

@@ -68,7 +68,7 @@ public sealed class ProtocolTests : IDisposable
     [InlineData("{\"f\":\"ping\",\"n\":1,\"time\":2} {}")]
     [InlineData("{\"f\":\"ping\",\"n\":1,\"time\":2,\"x\":[[[[[[[[[[1]]]]]]]]]]}")]
     [InlineData("\u00ff")]
-    public void What_is_no_head_is_told_even_when_it_is_signed(string head)
+    public void A_signed_frame_without_a_valid_head_is_refused(string head)
     {
         var signed = Encoding.Latin1.GetBytes(head + "\nbody");
         var signature = RelaySignature.Sign(_relay, RelaySignature.ToPlane, signed);
@@ -183,7 +183,12 @@ public sealed class ProtocolTests : IDisposable
     [InlineData("POST", "/a", "", "y")]
     [InlineData("POST", "/a", "x", "y\r\nX: 1")]
     [InlineData("POST", "/a", "x", "\u0100")]
-    public void What_would_become_another_request_is_none(string method, string target, string name, string value)
+    public void A_request_that_could_become_another_one_is_refused(
+        string method,
+        string target,
+        string name,
+        string value
+    )
     {
         var request = new RelayedRequest(
             method,
@@ -243,7 +248,7 @@ public sealed class ProtocolTests : IDisposable
     [InlineData("nonce=AAAAAAAAAAAAAAAAAAAAAA", "nonce=AAAA")]
     [InlineData("node=n", "node=n n")]
     [InlineData("Postern-Plane ", "Bearer ")]
-    public void What_is_no_handshake_is_told(string part, string instead)
+    public void An_invalid_handshake_is_refused(string part, string instead)
     {
         const string Right = "Postern-Plane plane=a, key=k, node=n, time=1, nonce=AAAAAAAAAAAAAAAAAAAAAA, signature=s";
         Assert.NotNull(PlaneAuthorization.TryParse(Right));
@@ -307,7 +312,7 @@ public sealed class ProtocolTests : IDisposable
     [InlineData("https://relay.example/?x#prc_01arz3ndektsv4rrffq69g5fav_{0}_00112233445566778899aabbccddeeff")]
     [InlineData("https://relay.example/#prc_01arz3ndektsv4rrffq69g5fav_{0}_00112233445566778899aabbccddeefg")]
     [InlineData("https://relay.example/#prc_01arz3ndektsv4rrffq69g5fav_{0}0_00112233445566778899aabbccddeeff")]
-    public void What_is_no_code_is_told(string text) =>
+    public void An_invalid_code_is_refused(string text) =>
         Assert.Null(EnrolmentCode.TryParse(text.Replace("{0}", new string('a', 64), StringComparison.Ordinal)));
 
     [Fact]

@@ -8,13 +8,13 @@ using Postern.Support;
 
 namespace Postern.Tests.Relay;
 
-/// <summary>Strangers at the relay's doors, and planes that mean it badly.</summary>
+/// <summary>Strangers at the relay's routes, and malicious planes.</summary>
 public sealed class RelayAttackTests
 {
     private static readonly DoorEntry Hook = TestPlane.Door("/inbound/a");
 
     [Fact]
-    public async Task What_is_not_listed_is_answered_as_if_there_were_no_plane()
+    public async Task An_unlisted_path_is_answered_like_an_unknown_plane()
     {
         await using var relay = await RelayNode.StartAsync();
         using var plane = await relay.JoinAsync();
@@ -262,7 +262,7 @@ public sealed class RelayAttackTests
     [InlineData("no doors", CloseCode.Protocol)]
     [InlineData("text", CloseCode.Protocol)]
     [InlineData("too large", CloseCode.TooLarge)]
-    public async Task A_frame_that_is_none_ends_the_connection(string kind, int code)
+    public async Task A_malformed_frame_ends_the_connection(string kind, int code)
     {
         await using var relay = await RelayNode.StartAsync();
         using var plane = await relay.JoinAsync();

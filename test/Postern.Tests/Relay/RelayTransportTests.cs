@@ -51,7 +51,7 @@ public sealed class RelayTransportTests
     }
 
     [Fact]
-    public async Task What_is_brought_wrongly_ends_the_polled_connection()
+    public async Task A_wrong_frame_ends_the_polled_connection()
     {
         await using var relay = await RelayNode.StartAsync();
         using var plane = await relay.JoinAsync();
@@ -225,7 +225,7 @@ public sealed class RelayTransportTests
     }
 
     [Fact]
-    public async Task What_nobody_answers_expires_and_the_plane_is_told()
+    public async Task An_unanswered_request_expires_and_the_plane_is_told()
     {
         await using var relay = await RelayNode.StartAsync(set: o => o.RelayServer.RetentionHours = 1);
         using var plane = await relay.JoinAsync();

@@ -45,7 +45,7 @@ public sealed class ReactionTests
     }
 
     [Fact]
-    public async Task A_change_of_which_nobody_was_declared_to_hear_is_refused()
+    public async Task A_change_without_declared_reactions_is_refused()
     {
         await using var server = await TestServer.StartAsync();
         var (project, id) = await RunAsync(server);
@@ -60,7 +60,7 @@ public sealed class ReactionTests
     }
 
     [Fact]
-    public void Who_hears_of_a_change_is_declared_once()
+    public void Reactions_are_declared_once()
     {
         var reactions = new Reactions<RunCreated>();
         reactions.Declare();

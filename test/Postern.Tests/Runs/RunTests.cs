@@ -220,7 +220,7 @@ public sealed class RunTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_dispatch_that_is_refused_fails_its_run_with_what_the_agent_said_at_once()
+    public async Task A_refused_dispatch_fails_its_run_at_once_with_the_agents_answer()
     {
         _agent.Answers = _ => (401, "{\"error\":\"the key is wrong\"}");
         var id = await MakeAsync(new { agent = "called" });
@@ -263,7 +263,7 @@ public sealed class RunTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Whoever_started_a_run_is_called_back_at_its_end_signed_with_the_secret_he_was_shown()
+    public async Task The_caller_that_started_a_run_is_called_back_signed_with_the_shown_secret()
     {
         await using var caller = await Receiver.StartAsync();
         caller.Answers = _ => (401, "no such hook");

@@ -7,8 +7,8 @@ using Postern.Support;
 namespace Postern.Tests.Runs;
 
 /// <summary>
-/// Callbacks that are signed by their secret or token in place of carrying it, and what somebody who has overheard one,
-/// or hands it on, could do with it.
+/// Callbacks that are signed with their secret or token instead of containing it, and attacks by somebody who has
+/// overheard one or passes it on.
 /// </summary>
 public sealed class SignedCallbackTests : IAsyncLifetime
 {
@@ -40,13 +40,13 @@ public sealed class SignedCallbackTests : IAsyncLifetime
         Assert.Equal(204, (await SendAsync(path, body, signed)).Status);
         var again = await SendAsync(path, body, signed);
         Assert.True(again.Status == 200 && again.Json.GetProperty("replayed").GetBoolean(), again.ToString());
-        // A repeat that is signed anew is still the same report.
+        // A repeat with a new signature is still the same report.
         var later = StandardSigner.Sign(_pipeline.Secret, $"{job}:e-1", body, DateTimeOffset.UtcNow.AddSeconds(7));
         Assert.Equal(200, (await SendAsync(path, body, later)).Status);
     }
 
     [Fact]
-    public async Task What_is_altered_moved_or_stale_is_401_and_nothing_is_written()
+    public async Task An_altered_moved_or_stale_message_is_401_and_nothing_is_written()
     {
         var (job, other, body) = (await _pipeline.JobAsync(), await _pipeline.JobAsync(), Report());
         var path = $"/internal/jobs/{job}/status";
@@ -68,7 +68,7 @@ public sealed class SignedCallbackTests : IAsyncLifetime
         await RefusedAsync(path, body, [.. signed.Where(h => h.Name != "webhook-id"), ("webhook-id", $"{job}:e-2")]);
         await RefusedAsync(path, body, [.. signed, ("webhook-id", $"{job}:e-1")]);
         await RefusedAsync(path, body, [.. signed, ("x-webhook-project", "proj_other")]);
-        // A wrong secret in its header is not saved by a right signature.
+        // A right signature does not save a wrong secret in the header.
         await RefusedAsync(path, body, [.. signed, ("X-Callback-Secret", _pipeline.Secret[..^1] + "~")]);
         Assert.Equal(rows, await _server.CountRowsAsync());
         Assert.Equal(413, (await SendAsync(path, new byte[(1024 * 1024) + 1], signed)).Status);
@@ -115,7 +115,7 @@ public sealed class SignedCallbackTests : IAsyncLifetime
         Assert.True(first.Status == 200, first.ToString());
         var again = await SendAsync(path, body, [.. signed, .. named]);
         Assert.Equal((200, "true"), (again.Status, again.Header("Idempotency-Replayed")));
-        // The same name for something else is refused.
+        // The same id for something else is refused.
         var end = Encoding.UTF8.GetBytes("{\"status\":\"succeeded\"}");
         var other = await SendAsync(path, end, [.. StandardSigner.Sign(token, $"{run}:one", end), .. named]);
         Assert.Equal((409, "EVENT_ID_PAYLOAD_MISMATCH"), (other.Status, other.String("code")));

@@ -93,7 +93,7 @@ public sealed class ChannelTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_the_agent_says_takes_a_key_or_the_runs_own_token()
+    public async Task Appending_to_out_needs_a_key_or_the_runs_own_token()
     {
         var client = await _server.TokenAsync("write:sessions", "read:sessions");
         var refused = await _server.PostAsync(Out + "/append", "I am the agent", client);
@@ -250,7 +250,7 @@ public sealed class ChannelTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_name_that_nobody_has_may_be_followed_before_it_is_born()
+    public async Task A_free_name_may_be_followed_before_its_session_exists()
     {
         var token = await _server.TokenAsync("read:sessions:unborn");
         await using var stream = await _server.StreamAsync("/realtime/v1/sessions/unborn/out", token);

@@ -163,7 +163,7 @@ public sealed class TurnFoldTests
     }
 
     [Fact]
-    public void What_comes_for_a_text_that_was_closed_begins_one_of_its_own()
+    public void A_delta_for_a_closed_text_begins_a_new_text()
     {
         string[] turn = [Delta("0", "a"), Delta("1", "b"), Delta("0", "c"), Delta("1", "d"), Delta("0", "e")];
         Assert.Equal("""[{"type":"text","text":"ace"},{"type":"text","text":"bd"}]""", Normal(Fold(turn, [])));

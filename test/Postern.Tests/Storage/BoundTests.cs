@@ -8,11 +8,11 @@ using Postern.Support;
 namespace Postern.Tests.Storage;
 
 /// <summary>
-/// What a node keeps in memory has the bound that docs/operating.md names: each structure is filled well over it.
+/// Every structure in memory has the bound that docs/operating.md names: each is filled far beyond it.
 /// </summary>
 public sealed class BoundTests
 {
-    /// <summary>With how many a structure is filled, what its bound is, and what is in it then.</summary>
+    /// <summary>The number of items to fill in, the bound, and the number afterwards.</summary>
     private static readonly Dictionary<string, (int Filled, int Bound, Func<TestServer, int, int> Fill)> Structures =
         new()
         {

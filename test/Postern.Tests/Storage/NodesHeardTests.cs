@@ -48,7 +48,7 @@ public sealed class NodesHeardTests
     public void A_hint_that_names_too_many_means_everything() => Assert.True(_heard.Take([At(11, 11, "*")]).Everything);
 
     [Fact]
-    public void What_a_notification_said_is_not_heard_again_from_the_log()
+    public void A_hint_from_a_notification_is_not_read_again_from_the_log()
     {
         Assert.True(_heard.IsNext("node", 11));
         var heard = _heard.Take([At(12, 11, "a"), At(12, 12, "b")]);

@@ -26,7 +26,7 @@ public sealed class PeriodicLookTests
     }
 
     [Fact]
-    public async Task One_that_fails_again_and_again_is_tried_less_and_less_and_settled_once_it_can_be()
+    public async Task An_item_that_keeps_failing_is_tried_less_often_and_settled_when_possible()
     {
         var due = new List<int> { 7 };
         using var loop = new Loop(_clock, due) { Fails = _ => true };
@@ -43,7 +43,7 @@ public sealed class PeriodicLookTests
     }
 
     [Fact]
-    public async Task What_is_found_again_although_it_was_settled_does_not_keep_a_look_going_for_ever()
+    public async Task An_item_found_again_after_settling_does_not_keep_a_look_going()
     {
         var due = Enumerable.Range(0, 150).ToList();
         using var loop = new Loop(_clock, due) { Stays = true };

@@ -8,7 +8,7 @@ using Postern.Storage;
 
 namespace Postern.Tests.Storage;
 
-/// <summary>Whom the database's password is sent to.</summary>
+/// <summary>Who may get the database's password.</summary>
 public sealed class PostgresConnectionTests
 {
     [Theory]
@@ -74,8 +74,8 @@ public sealed class PostgresConnectionTests
     }
 
     /// <summary>
-    /// Whoever answers in the database's place: has no TLS, asks for the password in clear, keeps what he hears, and
-    /// hangs up.
+    /// A server in the database's place: it has no TLS, asks for the password in clear, keeps what it hears, and hangs
+    /// up.
     /// </summary>
     private sealed class Impostor : IDisposable
     {

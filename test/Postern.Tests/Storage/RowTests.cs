@@ -15,7 +15,7 @@ public sealed class RowTests
     }
 
     [Fact]
-    public void What_is_written_is_read_again()
+    public void Written_rows_can_be_read()
     {
         var full = new Sample
         {

@@ -42,7 +42,7 @@ public sealed class SpanBucketsTests
     }
 
     [Fact]
-    public void What_is_stored_is_read_and_added()
+    public void Stored_buckets_can_be_read_and_added()
     {
         var counts = new long[SpanBuckets.Count];
         (counts[0], counts[17], counts[^1]) = (3, 1, long.MaxValue / 4);

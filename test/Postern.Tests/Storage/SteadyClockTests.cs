@@ -92,7 +92,7 @@ public sealed class SteadyClockTests
     }
 
     [Fact]
-    public void What_a_machine_has_slept_has_passed()
+    public void Time_in_suspension_counts_as_passed()
     {
         var (time, clock) = Started();
         time.Microseconds += 20 * Second;
@@ -101,7 +101,7 @@ public sealed class SteadyClockTests
     }
 
     [Fact]
-    public void A_server_is_believed_what_it_says_twice()
+    public void A_clock_difference_counts_when_measured_twice()
     {
         var time = new Timestamps();
         var clock = new SteadyClock(time);

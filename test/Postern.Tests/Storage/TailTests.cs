@@ -39,7 +39,7 @@ public sealed class TailTests
     }
 
     [Fact]
-    public async Task Who_pokes_does_not_read()
+    public async Task A_poke_does_not_read_on_its_own_thread()
     {
         var reader = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var pokes = new ThreadLocal<bool>();

@@ -6,7 +6,7 @@ namespace Postern.Tests.Storage;
 public sealed class TallyTests
 {
     [Fact]
-    public async Task Whatever_is_counted_while_it_is_emptied_is_there_once()
+    public async Task Counts_during_emptying_are_kept_once()
     {
         var tally = new Tally();
         const int each = 200_000;

@@ -246,7 +246,7 @@ public sealed class ExecutionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_the_agent_streamed_is_its_answer_and_the_text_that_came_is_not_added()
+    public async Task The_streamed_text_is_the_answer_and_the_callbacks_text_is_not_added()
     {
         var given = await CaptureAsync();
         await _server.PostAsync(
@@ -260,7 +260,7 @@ public sealed class ExecutionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_64_at_once_one_applies()
+    public async Task One_of_64_simultaneous_callbacks_applies()
     {
         var given = await CaptureAsync();
         var answers = await Task.WhenAll(

@@ -170,7 +170,7 @@ public sealed class InboundTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_could_be_a_credential_is_not_kept()
+    public async Task Possible_credentials_are_not_stored()
     {
         await MakeAsync(
             "secretive",
@@ -558,7 +558,7 @@ public sealed class InboundTests : IAsyncLifetime
     [InlineData("401")]
     [InlineData("silent")]
     [InlineData("removed")]
-    public async Task Whatever_an_agent_does_the_capture_ends_and_its_place_is_free(string what)
+    public async Task A_capture_ends_and_frees_its_place_whatever_its_agent_does(string what)
     {
         await using var agent = await Receiver.StartAsync();
         agent.Answers = _ => what == "401" ? (401, "who are you") : (202, "");

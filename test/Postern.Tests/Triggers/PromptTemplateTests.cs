@@ -107,7 +107,7 @@ public sealed class PromptTemplateTests
     [InlineData("$$5")]
     [InlineData("\ud800 lone")]
     [InlineData("{{body}}{{body}}")]
-    public void What_is_inserted_means_nothing(string text) =>
+    public void Inserted_text_is_not_read_as_a_template(string text) =>
         Assert.Equal(
             $"<{text}> and <{text}> POST",
             PromptTemplate.Render("<{{body}}> and <{{body}}> {{method}}", Values(text))

@@ -292,7 +292,7 @@ public sealed class SenderTests : IAsyncLifetime
     [InlineData("shop {{body.customer.id}}", "{\"customer\":\"x\"}")]
     [InlineData("{{query.none}}", "{}")]
     [InlineData("{{header.none}}", "{}")]
-    public async Task A_key_that_leads_nowhere_joins_nobody_and_the_capture_says_so(string key, string body)
+    public async Task An_empty_session_key_shares_no_session_and_the_capture_says_so(string key, string body)
     {
         await MakeAsync(
             "t",

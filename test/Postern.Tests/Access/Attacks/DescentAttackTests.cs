@@ -4,9 +4,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Access.Attacks;
 
-/// <summary>
-/// What an attacker tries with tokens that come of other tokens: what is derived inherits every bound.
-/// </summary>
+/// <summary>Attacks with tokens that are derived from other tokens: a derived token inherits every limit.</summary>
 public sealed class DescentAttackTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -16,7 +14,7 @@ public sealed class DescentAttackTests : IAsyncLifetime
         _server = await TestServer.StartAsync();
         await _server.StartSessionAsync("c1");
         await _server.SayAsync("c1", "hello");
-        // One turn is complete: whoever reads it is handed a token.
+        // One turn is complete, so a reader gets a token.
         await WaitFor.TrueAsync(async () =>
             (await _server.GetAsync("/realtime/v1/sessions/c1/out/records")).Text.Contains(
                 "turn-complete",
@@ -52,7 +50,7 @@ public sealed class DescentAttackTests : IAsyncLifetime
             401,
             (await _server.GetAsync("/api/v1/sessions", $"{parts[0]}.{parts[1]}{more}.{parts[2]}")).Status
         );
-        // The last letter of a signature has two spare bits: its other spellings are none.
+        // The last letter of a signature has two spare bits; its other spellings are refused.
         foreach (var letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
             Assert.Equal(401, (await _server.GetAsync("/api/v1/sessions", token[..^1] + letter)).Status);
         Assert.Equal(400, (await _server.PostAsync("/api/v1/auth/revoke", new { token = token + "=" })).Status);
@@ -73,7 +71,7 @@ public sealed class DescentAttackTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_token_starts_lives_no_longer_than_it()
+    public async Task Streams_of_a_token_end_with_it()
     {
         var token = (
             await _server.PostAsync(
@@ -86,7 +84,7 @@ public sealed class DescentAttackTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nothing_comes_of_a_one_time_token()
+    public async Task No_token_is_derived_from_a_one_time_token()
     {
         var once = (
             await _server.PostAsync(
@@ -112,7 +110,7 @@ public sealed class DescentAttackTests : IAsyncLifetime
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]
-    public async Task Whatever_link_of_a_line_is_ended_all_behind_it_end(int ended)
+    public async Task Ending_a_token_ends_everything_derived_from_it(int ended)
     {
         var line = await LineAsync(4);
         Assert.Equal(200, (await _server.PostAsync("/api/v1/auth/revoke", new { token = line[ended] })).Status);
@@ -194,7 +192,7 @@ public sealed class DescentAttackTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Whoever_signs_with_the_root_key_cannot_borrow_the_name_of_another()
+    public async Task A_token_signed_with_the_root_key_cannot_borrow_another_name()
     {
         var asking = await Asking.PrepareAsync(_server);
         var (id, key) = await _server.NamedKeyAsync("ada", "write:approvals");
@@ -249,7 +247,7 @@ public sealed class DescentAttackTests : IAsyncLifetime
     [InlineData("revoked", 401)]
     [InlineData("rotated", 401)]
     [InlineData("narrowed", 404)]
-    public async Task What_comes_of_a_token_of_an_older_version_follows_its_key_as_well(string how, int status)
+    public async Task Tokens_derived_from_a_token_of_an_older_version_follow_its_key(string how, int status)
     {
         var (id, _) = await _server.NamedKeyAsync("backend", "read:sessions", "write:sessions");
         var old = await SignAsync(new { origin = id }, "read:sessions:c1", "write:sessions:c1");
@@ -272,7 +270,7 @@ public sealed class DescentAttackTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_comes_of_a_token_that_a_client_signed_ends_with_the_secret_that_signed_it()
+    public async Task Tokens_derived_from_a_client_signed_token_end_with_the_signing_secret()
     {
         var signed = await SignAsync(new { }, "read:sessions:c1", "write:sessions:c1");
         var derived = (await NextAsync((await NextAsync(signed))!))!;
@@ -287,9 +285,7 @@ public sealed class DescentAttackTests : IAsyncLifetime
         Assert.Equal(200, (await _server.GetAsync("/api/v1/sessions/c1", root)).Status);
     }
 
-    /// <summary>
-    /// A session has two names: a key that was given one of them hands out tokens that say the other.
-    /// </summary>
+    /// <summary>A session has two names: a key for one of them gives out tokens for the other.</summary>
     [Fact]
     public async Task A_token_and_its_key_may_name_a_session_by_either_name()
     {
@@ -320,7 +316,7 @@ public sealed class DescentAttackTests : IAsyncLifetime
         return line;
     }
 
-    /// <summary>The token that a reader of the completed turn is handed; null when he gets none.</summary>
+    /// <summary>The token that a reader of the completed turn gets; null when there is none.</summary>
     private async Task<string?> NextAsync(string credential)
     {
         await using var stream = await _server.StreamAsync(

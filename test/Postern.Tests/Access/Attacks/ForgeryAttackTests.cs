@@ -9,8 +9,8 @@ using Postern.Support;
 namespace Postern.Tests.Access.Attacks;
 
 /// <summary>
-/// What is tried by whoever can sign tokens with the root key, as client libraries do: claims that only the server
-/// makes. They gain nothing that the root key does not have, and what they name binds them.
+/// Attacks by a client that can sign tokens with the root key, as client libraries do: claims that only the server
+/// makes. They give nothing that the root key does not have, and the names in them bind the token.
 /// </summary>
 public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassFixture<ForgeryAttackTests.World>
 {
@@ -118,7 +118,7 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
     [InlineData("{\"line\":[\"a\",\"b\",\"{ended}\"]}")]
     [InlineData("{\"origin\":\"{ended}\"}")]
     [InlineData("{\"jti\":\"{ended}\"}")]
-    public async Task What_a_token_names_binds_it(string claims)
+    public async Task The_names_in_a_token_bind_it(string claims)
     {
         var server = world.Server;
         var (revoked, _) = await server.NamedKeyAsync("revoked", "read:runs");

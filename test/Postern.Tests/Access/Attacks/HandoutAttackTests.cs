@@ -5,7 +5,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Access.Attacks;
 
-/// <summary>What an attacker tries with keys: whoever is handed a credential must be allowed to have it.</summary>
+/// <summary>Attacks with keys: a caller may only get a credential that it may have.</summary>
 public sealed class HandoutAttackTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -21,7 +21,7 @@ public sealed class HandoutAttackTests : IAsyncLifetime
     [InlineData("*:keys")]
     [InlineData("write:all")]
     [InlineData("operator.write")]
-    public async Task What_is_not_bare_admin_opens_no_door_of_the_administrator(string scope)
+    public async Task Only_bare_admin_opens_the_administrators_routes(string scope)
     {
         var key = await _server.KeyAsync(scope);
         var root = RootId();
@@ -293,7 +293,7 @@ public sealed class HandoutAttackTests : IAsyncLifetime
         var refused = await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{sleeper}", made.String("key"), change);
         Assert.Equal((403, "expiry_exceeds_key"), (refused.Status, refused.String("code")));
         Assert.Equal(403, (await _server.GetAsync("/api/v1/keys", sleeping)).Status);
-        // To narrow it, to rename it, and to give it more for as long as itself is no harm.
+        // It may narrow and rename the key, and give it more while that ends with the caller.
         Assert.Equal(
             200,
             (
@@ -318,7 +318,7 @@ public sealed class HandoutAttackTests : IAsyncLifetime
         );
     }
 
-    /// <summary>Between the look at a key and its rotation it may have been given more than the caller has.</summary>
+    /// <summary>Between the check of a key and its rotation, the key may get more rights than the caller has.</summary>
     [Fact]
     public async Task A_rotation_hands_out_nothing_that_the_key_was_given_meanwhile()
     {
@@ -350,8 +350,7 @@ public sealed class HandoutAttackTests : IAsyncLifetime
         );
         var refused = Assert.IsType<KeyOutcome.Refused>(await keys.RotateAsync(seen, TimeSpan.Zero, "test", caller));
         Assert.Equal("needs_grant_by_name", refused.Why.Code);
-        // The same for an end that was brought forward: what shortens the key that was seen would lengthen the one that
-        // is.
+        // The same for an earlier end: a change that shortens the key as read could lengthen the present one.
         var ending = new ProjectCaller(
             caller.Project,
             (
@@ -460,7 +459,7 @@ public sealed class HandoutAttackTests : IAsyncLifetime
     [InlineData("revoked")]
     [InlineData("narrowed")]
     [InlineData("rotated")]
-    public async Task Who_waits_for_work_is_given_none_once_his_key_has_ended(string how)
+    public async Task A_wait_for_work_gets_none_after_the_key_has_ended(string how)
     {
         await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", _server.RootKey, new { kind = "pull" });
         var (id, key) = await _server.NamedKeyAsync("worker", "write:tasks:p");
@@ -484,7 +483,7 @@ public sealed class HandoutAttackTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_waits_for_an_answer_is_told_nothing_once_his_key_has_ended()
+    public async Task A_wait_for_an_answer_tells_nothing_after_the_key_has_ended()
     {
         var asking = await Asking.PrepareAsync(_server);
         var (run, _, request) = await asking.WaitingAsync();

@@ -6,8 +6,7 @@ using Postern.Support;
 namespace Postern.Tests.Access.Attacks;
 
 /// <summary>
-/// What an attacker tries with headers: another site's page, two that disagree, other spellings of a key, bodies before
-/// a credential.
+/// Attacks with headers: another site's page, two that disagree, other spellings of a key, bodies before a credential.
 /// </summary>
 public sealed class HeaderAttackTests(HeaderAttackTests.World world) : IClassFixture<HeaderAttackTests.World>
 {
@@ -64,7 +63,7 @@ public sealed class HeaderAttackTests(HeaderAttackTests.World world) : IClassFix
     [InlineData("another method inside", Form, "X-HTTP-Method-Override: GET")]
     public async Task Another_sites_page_does_nothing_with_an_operators_identity(string what, params string[] headers)
     {
-        // What a test before has started, comes to its end first.
+        // Work that an earlier test has started ends first.
         await world.Server.SettledAsync();
         var rows = await world.Server.CountRowsAsync();
         foreach (var path in (string[])["/sessions/s/kill", "/sessions/s/messages", "/sessions/new-one/messages"])
@@ -139,7 +138,7 @@ public sealed class HeaderAttackTests(HeaderAttackTests.World world) : IClassFix
         "x-webhook-project: a",
         "x-webhook-project: b"
     )]
-    public async Task Of_two_that_may_stand_once_neither_is_taken(string request, params string[] headers)
+    public async Task A_repeated_header_that_may_stand_once_is_refused(string request, params string[] headers)
     {
         var (method, path) = (request.Split(' ')[0], request.Split(' ')[1]);
         var (status, text) = await RawAsync(method, path, "{}", [Json, .. headers]);
@@ -182,9 +181,7 @@ public sealed class HeaderAttackTests(HeaderAttackTests.World world) : IClassFix
         Assert.True(status == 401, $"{what}: {text}");
     }
 
-    /// <summary>
-    /// Nobody's body is asked for before his credential has been judged: at each door that takes one.
-    /// </summary>
+    /// <summary>No body is read before the credential was checked, at each door that takes one.</summary>
     [Fact]
     public async Task No_door_reads_a_body_before_the_credential()
     {

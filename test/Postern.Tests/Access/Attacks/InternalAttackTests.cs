@@ -4,8 +4,7 @@ using Postern.Support;
 namespace Postern.Tests.Access.Attacks;
 
 /// <summary>
-/// What the platform keeps for itself is so at the doors beside it too: before it is there, and where its runs and
-/// questions show.
+/// Internal sessions are hidden at other routes too: before they exist, and where their runs and questions are shown.
 /// </summary>
 public sealed class InternalAttackTests : IAsyncLifetime
 {
@@ -38,7 +37,7 @@ public sealed class InternalAttackTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_starts_one_is_handed_no_token_as_none_would_open_it()
+    public async Task Starting_an_internal_session_returns_no_token()
     {
         var made = await _server.StartSessionAsync(Name, agent: "deployer");
         Assert.Equal((201, JsonValueKind.Null), (made.Status, made.Json.GetProperty("publicAccessToken").ValueKind));
@@ -50,7 +49,7 @@ public sealed class InternalAttackTests : IAsyncLifetime
         var reader = await _server.TokenAsync("read:sessions:" + Name, "write:sessions:" + Name);
         var waiting = await _server.GetAsync($"/realtime/v1/sessions/{Name}/out", reader, ("Timeout-Seconds", "1"));
         Assert.Equal(404, waiting.Status);
-        // An ordinary name may be waited for.
+        // A stream may wait for an ordinary name.
         var token = await _server.TokenAsync("read:sessions:later");
         const string later = "/realtime/v1/sessions/later/out";
         await using var other = await _server.StreamAsync(later, token, ("Timeout-Seconds", "1"));

@@ -8,8 +8,7 @@ using Postern.Support;
 namespace Postern.Tests.Access.Attacks;
 
 /// <summary>
-/// What takes long is not finished under a credential that has ended meanwhile: batch after batch, a slow name server,
-/// an open stream.
+/// Long work is not finished under a credential that has ended: batches, a slow name server, an open stream.
 /// </summary>
 public sealed class LongAttackTests : IAsyncLifetime
 {
@@ -67,7 +66,7 @@ public sealed class LongAttackTests : IAsyncLifetime
         Assert.Equal(200, (await _server.GetAsync("/api/v1/agents/p")).Status);
     }
 
-    /// <summary>Whoever names a URL may also serve its name, and answer when he likes.</summary>
+    /// <summary>An attacker who names a URL may also serve its name, and answer late.</summary>
     [Fact]
     public async Task A_name_server_that_takes_its_time_gives_none_to_the_caller()
     {
@@ -90,7 +89,7 @@ public sealed class LongAttackTests : IAsyncLifetime
     }
 
     /// <summary>
-    /// A stream rests on all that it was let in for: what only an administrator may see ends when he is none.
+    /// A stream depends on every right that opened it: data for administrators ends when its reader is none any more.
     /// </summary>
     [Fact]
     public async Task A_stream_of_what_is_internal_ends_when_its_reader_is_no_administrator_any_more()
@@ -145,7 +144,7 @@ public sealed class LongAttackTests : IAsyncLifetime
         Assert.Equal("pending", (await asking.StatusAsync(run)).GetProperty("status").GetString());
     }
 
-    /// <summary>Acts once, elsewhere, when a statement comes by.</summary>
+    /// <summary>Acts once, elsewhere, at a chosen statement.</summary>
     private Task<Answer> WhenSeen(string part, Func<Task<Answer>> act)
     {
         var done = new TaskCompletionSource<Answer>(TaskCreationOptions.RunContinuationsAsynchronously);

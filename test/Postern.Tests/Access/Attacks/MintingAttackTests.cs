@@ -3,8 +3,7 @@ using Postern.Support;
 namespace Postern.Tests.Access.Attacks;
 
 /// <summary>
-/// What an attacker tries who may mint: a token is within the key that mints it, by whatever door and in whatever
-/// words.
+/// Attacks by a caller that may mint: a token is within the key that mints it, on every route and in every spelling.
 /// </summary>
 public sealed class MintingAttackTests(MintingAttackTests.World world) : IClassFixture<MintingAttackTests.World>
 {
@@ -107,7 +106,7 @@ public sealed class MintingAttackTests(MintingAttackTests.World world) : IClassF
     [InlineData("operator.root")]
     [InlineData("operator.admin:x")]
     [InlineData("")]
-    public async Task What_is_no_scope_is_in_no_token_and_in_no_key(string scope)
+    public async Task A_malformed_scope_is_in_no_token_and_in_no_key(string scope)
     {
         var server = world.Server;
         Assert.Equal(
@@ -156,7 +155,7 @@ public sealed class MintingAttackTests(MintingAttackTests.World world) : IClassF
     [InlineData("{}")]
     [InlineData("[]")]
     [InlineData("true")]
-    public async Task No_way_of_saying_a_time_makes_a_token_that_lives_too_long(string expirationTime)
+    public async Task No_spelling_of_a_time_makes_a_token_that_lives_too_long(string expirationTime)
     {
         foreach (
             var (path, rest) in new[]
@@ -171,7 +170,7 @@ public sealed class MintingAttackTests(MintingAttackTests.World world) : IClassF
         }
     }
 
-    /// <summary>However far down a key comes from the one that asked: who asks does not answer.</summary>
+    /// <summary>However many keys are between, the asker cannot answer.</summary>
     [Fact]
     public async Task Keys_that_make_keys_that_make_keys_are_still_who_asked()
     {
@@ -204,7 +203,7 @@ public sealed class MintingAttackTests(MintingAttackTests.World world) : IClassF
                 Assert.Equal((403, "self_approval"), (refused.Status, refused.String("error")));
             }
         }
-        // The maker's end is not the child's: but a token of the maker ends with it.
+        // The maker's end is not the child's end, but a token of the maker ends with it.
         Assert.Equal("pending", (await asking.StatusAsync(run)).GetProperty("status").GetString());
     }
 

@@ -5,9 +5,7 @@ using Postern.Triggers;
 
 namespace Postern.Tests.Access.Attacks;
 
-/// <summary>
-/// What an attacker tries with names: one name is one thing, and a name gives nobody what is another's.
-/// </summary>
+/// <summary>Attacks with names: a name belongs to one thing, and gives nobody another's.</summary>
 public sealed class NameAttackTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -59,7 +57,7 @@ public sealed class NameAttackTests : IAsyncLifetime
     [InlineData("a;b:c,d")]
     [InlineData("\\back\\slash")]
     [InlineData("...")]
-    public async Task What_is_made_is_reachable_by_every_route_and_by_the_token_that_is_handed_out(string name)
+    public async Task A_new_session_is_reachable_on_every_route_and_with_its_token(string name)
     {
         var made = await _server.StartSessionAsync(name);
         Assert.True(made.Status == 201, made.ToString());
@@ -90,7 +88,7 @@ public sealed class NameAttackTests : IAsyncLifetime
     public async Task A_session_whose_name_reads_like_anothers_key_does_not_take_its_place()
     {
         await _server.StartSessionAsync("prod", agent: "deployer");
-        // As version 0.3.0 let it be made, and looked up so that every cache knows it.
+        // As version 0.3.0 allowed it, looked up once so that every cache knows it.
         await InsertAsync("agent:deployer:prod", "echo");
         await _server.GetAsync("/api/v1/sessions/agent:deployer:prod");
         await _server.PostAsync("/realtime/v1/sessions/agent:deployer:prod/in/append", "hello");
@@ -155,7 +153,7 @@ public sealed class NameAttackTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_capture_is_settled_in_whatever_session_it_stands()
+    public async Task A_capture_is_settled_in_any_session()
     {
         await _server.PostAsync(
             "/api/triggers/user/me/t",
@@ -192,7 +190,7 @@ public sealed class NameAttackTests : IAsyncLifetime
                     await _server.PostAsync($"/sessions/{key}/messages", new { role = "user", content = "x" }, browser)
                 ).Status
             );
-        // Nobody makes one of an agent that is not there.
+        // Nobody can create one for an unknown agent.
         Assert.Equal(
             404,
             (
@@ -215,7 +213,7 @@ public sealed class NameAttackTests : IAsyncLifetime
     [Theory]
     [InlineData("system")]
     [InlineData("toolResult")]
-    public async Task Who_writes_with_a_token_speaks_as_the_user(string role)
+    public async Task A_message_with_a_token_has_the_role_user(string role)
     {
         await _server.StartSessionAsync("s", agent: "deployer");
         var browser = await _server.TokenAsync("read:sessions:s", "write:sessions:s");
@@ -270,7 +268,7 @@ public sealed class NameAttackTests : IAsyncLifetime
         var messages = (await _server.GetAsync("/sessions/s/history")).Json.GetProperty("messages");
         Assert.All(messages.EnumerateArray(), m => Assert.Equal("user", m.GetProperty("role").GetString()));
         Assert.DoesNotContain("\"approval\"", messages.GetRawText(), StringComparison.Ordinal);
-        // A key still speaks for whom it says.
+        // A key may still speak for anybody.
         Assert.Equal(201, (await _server.PostAsync("/sessions/s/messages", new { role, content = "by a key" })).Status);
         Assert.Contains(role, (await _server.GetAsync("/sessions/s/history")).Text, StringComparison.Ordinal);
     }
@@ -317,7 +315,7 @@ public sealed class NameAttackTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Half_a_character_costs_nobody_the_text_around_it()
+    public async Task Half_a_character_does_not_lose_the_text_around_it()
     {
         await _server.StartSessionAsync("s", agent: "deployer");
         Assert.Equal(
@@ -363,7 +361,7 @@ public sealed class NameAttackTests : IAsyncLifetime
     [InlineData("subagent:x")]
     [InlineData("cron:x")]
     [InlineData("acp:x")]
-    public async Task What_is_internal_is_so_at_every_door(string name)
+    public async Task Internal_sessions_are_hidden_on_every_route(string name)
     {
         var made = await _server.StartSessionAsync(name, agent: "deployer");
         var id = made.String("id");
@@ -509,7 +507,7 @@ public sealed class NameAttackTests : IAsyncLifetime
         );
         Assert.Equal(202, first.Status);
         var token = await _server.TokenAsync("trigger:tasks:echo", "trigger:tasks:deployer");
-        // The same key says nothing to another credential, whatever content it guesses.
+        // The same key means nothing to another credential, whatever content it guesses.
         var other = await _server.PostAsync(
             "/api/v1/runs",
             new

@@ -5,7 +5,7 @@ using Postern.Support;
 namespace Postern.Tests.Access.Attacks;
 
 /// <summary>
-/// What a worker tries with a run's token: it opens its run's doors while its attempt has the run, and no other.
+/// Attacks of a worker with its run's token: it opens its run's routes while its attempt has the run, and nothing else.
 /// </summary>
 public sealed class RunAttackTests : IAsyncLifetime
 {
@@ -40,7 +40,7 @@ public sealed class RunAttackTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Halves))]
-    public async Task What_was_half_sent_is_written_nowhere_once_the_run_is_gone(string way, string path)
+    public async Task A_half_sent_append_is_not_written_when_its_run_has_ended(string way, string path)
     {
         var (run, token, session) = await ClaimedAsync();
         var body = Encoding.UTF8.GetBytes("{\"records\":[{\"data\":\"after it\"}]}" + new string(' ', 200));
@@ -55,7 +55,7 @@ public sealed class RunAttackTests : IAsyncLifetime
         await half.SendHalfAsync();
         await EndAsync(way, run);
         var (status, text) = await half.EndAsync();
-        // Who reports is told what became of the run for a minute; nothing is done for him.
+        // For a minute a late reporter is told the outcome of the run, and nothing is done for it.
         Assert.True(status is 401 or 403 or 409, text);
         Assert.DoesNotContain(
             "after it",
@@ -69,7 +69,7 @@ public sealed class RunAttackTests : IAsyncLifetime
     [InlineData("superseded")]
     [InlineData("ended")]
     [InlineData("agent removed")]
-    public async Task Who_waits_for_a_run_is_shown_nothing_of_it_once_it_is_not_his(string way)
+    public async Task A_wait_for_a_run_shows_nothing_after_the_right_is_lost(string way)
     {
         var (run, token, session) = await ClaimedAsync();
         var wait = _server.GetAsync($"/api/v1/runs/{run}?wait=30", token);
@@ -126,7 +126,7 @@ public sealed class RunAttackTests : IAsyncLifetime
         state = state with { EndedAt = 1 };
         await watch.EnsureFreshAsync();
         Assert.False(watch.Has(1, LateWorker.Refused, 1));
-        // Followed after all, it listens again; and is not given up while it is followed.
+        // Followed after all, it listens again, and is not removed while it is followed.
         state = state with
         {
             EndedAt = null,
@@ -182,7 +182,7 @@ public sealed class RunAttackTests : IAsyncLifetime
                 );
                 break;
             case "superseded":
-                // Its lease runs out, and somebody else is given the run.
+                // Its lease ends, and another worker gets the run.
                 _server.Clock.Advance(TimeSpan.FromSeconds(61));
                 var next = (
                     await _server.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 20 })
