@@ -87,7 +87,9 @@ internal sealed class RelayPair : IAsyncDisposable
 
     public string RootKey { get; private set; } = "";
 
-    /// <summary>Until a door of the plane is open at the relay: another method is refused, and not unknown.</summary>
+    /// <summary>
+    /// Waits until a route of the plane is open at the relay: then it refuses another method with 405, not 404.
+    /// </summary>
     public async Task OpenAsync(string path)
     {
         while ((await Sender.GetAsync(Doors + path)).StatusCode != HttpStatusCode.MethodNotAllowed)

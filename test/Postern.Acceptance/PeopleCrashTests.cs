@@ -10,8 +10,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// A question to a person through a relay, and one side of it killed at each step: what the relay keeps is kept, an
-/// answer that was acknowledged decides, once, and the page says how it ended.
+/// A question to a person through a relay, with one side killed at each step. What the relay has stored stays, an
+/// acknowledged answer decides once, and the page shows how it ended.
 /// </summary>
 public sealed class PeopleCrashTests : IAsyncDisposable
 {
@@ -51,7 +51,7 @@ public sealed class PeopleCrashTests : IAsyncDisposable
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task A_question_is_answered_once_whoever_dies_at_whatever_step(Backend backend)
+    public async Task A_question_is_answered_once_whichever_side_is_killed_at_any_step(Backend backend)
     {
         await StartAsync(backend);
         for (var kill = 0; kill < Kills; kill++)
@@ -85,10 +85,10 @@ public sealed class PeopleCrashTests : IAsyncDisposable
         TestContext.Current.TestOutputHelper?.WriteLine($"{Kills} kills, {Kills} questions, each decided once");
     }
 
-    /// <summary>Answers, and kills in between where the step says so; the outcome is that of the receipt.</summary>
+    /// <summary>Answers, and kills in between where the step says so. The outcome is in the receipt.</summary>
     private async Task<ShownOutcome> AnswerAsync(PageLink link, string step)
     {
-        // It waits at the relay as long as the server is away.
+        // The answer waits at the relay while the server is away.
         if (step == Steps[2])
             await _server!.KillAsync();
         var nonce = Person.NewNonce();
@@ -135,7 +135,7 @@ public sealed class PeopleCrashTests : IAsyncDisposable
         _rootKey = _server.RootKey;
         using var http = _server.Client(_rootKey);
         (await http.PutAsJsonAsync("/api/v1/agents/p", new { kind = "pull" })).EnsureSuccessStatusCode();
-        // A key that was given the right to decide by its name sees the links.
+        // A key with the right to decide, given by its name, sees the links.
         var made = await PosternCommand.RunAsync(
             $"keys create decider --scopes write:approvals,read:approvals,read:runs --data {_folder}/server{database}",
             _environment
@@ -146,7 +146,7 @@ public sealed class PeopleCrashTests : IAsyncDisposable
         string Database() => backend == Backend.Postgres ? $" --database \"{PostgresServer.NewDatabase()}\"" : "";
     }
 
-    /// <summary>kill -9, and the same again.</summary>
+    /// <summary>kill -9, then start again.</summary>
     private async Task AgainAsync(bool server = false, bool relay = false)
     {
         if (server)
@@ -160,7 +160,7 @@ public sealed class PeopleCrashTests : IAsyncDisposable
             _server = await ServerProcess.StartAsync(_arguments.Server, _environment);
     }
 
-    /// <summary>A run that asks a person, as its worker does.</summary>
+    /// <summary>A run that asks a person, as its worker does it.</summary>
     private async Task<(string Run, PageLink Link)> AskAsync()
     {
         using var http = _server!.Client(_rootKey);
@@ -183,7 +183,7 @@ public sealed class PeopleCrashTests : IAsyncDisposable
     private static string Address(PageLink link) =>
         $"{new Uri(link.Url).GetLeftPart(UriPartial.Authority)}/relay/v1/pages/{link.Plane}/{link.Page}";
 
-    /// <summary>The page, once the relay has it.</summary>
+    /// <summary>Returns the page, when the relay has it.</summary>
     private async Task<JsonElement> PageAsync(PageLink link, bool ended)
     {
         JsonElement page = default;

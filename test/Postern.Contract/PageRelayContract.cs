@@ -5,8 +5,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// Sealed questions at a relay, as planes bring them and strangers ask for them. What is sealed is no business of a
-/// relay: here it is any bytes.
+/// Sealed questions at a relay: planes send them, strangers ask for them. A relay cannot read them, so they are any
+/// bytes here.
 /// </summary>
 public sealed class PageRelayContract
 {
@@ -39,7 +39,7 @@ public sealed class PageRelayContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    internal async Task What_is_unknown_foreign_and_revoked_looks_alike(Backend backend)
+    internal async Task Unknown_foreign_and_revoked_look_alike(Backend backend)
     {
         await using var relay = await RelayNode.StartAsync(backend);
         using var plane = await relay.JoinAsync();
@@ -69,7 +69,7 @@ public sealed class PageRelayContract
             var unanswered = await relay.PostAsync($"/relay/v1/pages/{of}/{page}/answers", Body);
             Assert.Equal((404, nowhere.Text), (unanswered.Status, unanswered.Text));
         }
-        // What another plane says under the same name is another question, and ends none but its own.
+        // The same name at another plane is another question, and ending it ends only that one.
         await using (var foreign = await other.ConnectAsync())
         {
             Assert.Equal(7, await PutAsync(foreign, Page, 7, [9]));
@@ -106,7 +106,7 @@ public sealed class PageRelayContract
         var late = await relay.PostAsync($"/relay/v1/pages/{plane.Id}/{Page}/answers", Body);
         Assert.Equal((410, "page_ended"), (late.Status, late.String("code")));
         Assert.Equal(0, await relay.CountAsync("relay_request"));
-        // Ended without a word, nothing is kept; ended before it came, the word is kept.
+        // Ended without a text, nothing is kept. Ended before it came, the text is kept.
         Assert.Equal(1, await PutAsync(session, Named(1), 1, [1]));
         Assert.Equal(2, await EndAsync(session, Named(1), 2, []));
         Assert.Equal(404, (await GetAsync(relay, plane.Id, Named(1))).Status);
@@ -129,7 +129,7 @@ public sealed class PageRelayContract
         Assert.Equal(404, (await GetAsync(relay, plane.Id, Named(1))).Status);
         Assert.Equal(1, await PutAsync(session, Named(1), 1, new byte[1000]));
         Assert.Equal(0, await PutAsync(session, Named(2), 1, new byte[1]));
-        // A newer version takes the room of the one before it; a question that ended gives its room back.
+        // A newer version takes the room of the older one. A question that has ended gives its room back.
         Assert.Equal(0, await PutAsync(session, Named(1), 2, new byte[1001]));
         Assert.Equal(2, await PutAsync(session, Named(1), 2, new byte[999]));
         Assert.Equal(1, await PutAsync(session, Named(2), 1, new byte[1]));
@@ -140,7 +140,7 @@ public sealed class PageRelayContract
         await SetAsync(relay, "pages", RelayLimits.Pages - 1);
         Assert.Equal(1, await PutAsync(session, Named(4), 1, new byte[1]));
         Assert.Equal(0, await PutAsync(session, Named(5), 1, new byte[1]));
-        // Of ended ones the oldest goes.
+        // Of the ended ones, the oldest is removed.
         await SetAsync(relay, "ended", PageStore.MostEnded);
         Assert.Equal(2, await EndAsync(session, Named(4), 2, [1]));
         Assert.Equal(404, (await GetAsync(relay, plane.Id, Page)).Status);
@@ -173,7 +173,7 @@ public sealed class PageRelayContract
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    internal async Task What_is_no_answer_is_not_stored(Backend backend)
+    internal async Task An_invalid_answer_is_not_stored(Backend backend)
     {
         await using var relay = await RelayNode.StartAsync(backend);
         using var plane = await relay.JoinAsync();
@@ -220,7 +220,7 @@ public sealed class PageRelayContract
         using var plane = await relay.JoinAsync();
         await using var session = await plane.ConnectAsync();
         await PutAsync(session, Page, 1, [1]);
-        // As a browser sends it from another origin without asking first.
+        // As a browser sends it from another origin without a preflight.
         var sending = relay.SendAsync(
             HttpMethod.Post,
             $"/relay/v1/pages/{plane.Id}/{Page}/answers",

@@ -5,11 +5,11 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>Several nodes of a server behind one relay: whoever asks one of them sees them all.</summary>
+/// <summary>Several nodes of a server at one relay: each of them shows the state of all.</summary>
 public sealed class PlaneNodesContract
 {
     [Fact]
-    public async Task Each_node_shows_how_all_nodes_stand_to_the_relay()
+    public async Task Each_node_shows_the_state_of_all_nodes_at_the_relay()
     {
         await using var relay = await RelayNode.StartAsync();
         var database = PostgresServer.NewDatabase();
@@ -42,7 +42,7 @@ public sealed class PlaneNodesContract
             Assert.Contains(node.GetProperty("node").GetString()!, page.Text, StringComparison.Ordinal);
         Assert.Contains("Connected.", page.Text, StringComparison.Ordinal);
 
-        // One that has died says nothing any more; one that has stopped is not there.
+        // A node that has died reports no more. A node that has stopped is removed.
         await one.Database.WriteAsync(tx =>
             tx.ExecuteAsync(
                 """

@@ -8,7 +8,7 @@ using PlaneSession = Postern.Support.PlaneSession;
 
 namespace Postern.Contract;
 
-/// <summary>What may happen once, asked for by many at once, at one node of a relay and at several.</summary>
+/// <summary>Many ask at once for what may happen only once, at one node of a relay and at several.</summary>
 public sealed class RelayRaceContract
 {
     private const int Many = 64;
@@ -120,7 +120,7 @@ public sealed class RelayRaceContract
         await using var relay = await RelayNode.StartAsync(backend);
         using var plane = await relay.JoinAsync();
         await using var socket = await plane.ConnectAsync("process_1", Hook);
-        // The line of the first is dead, and nobody has said so: the next way of the same process answers now.
+        // The first connection is dead, but nobody has noticed: the next one of the same process replaces it.
         var asked = relay.PostAsync(plane.At("/inbound/a"), "{}", ("Prefer", "wait=20"));
         await socket.NextAsync<EnvelopeHead>();
         var began = System.Diagnostics.Stopwatch.StartNew();
@@ -135,7 +135,7 @@ public sealed class RelayRaceContract
         using (var sent = await plane.PostAsync("/relay/v1/send", batch, proof))
             Assert.Equal(HttpStatusCode.NoContent, sent.StatusCode);
         Assert.Equal("200 polled", (await asked).ToString());
-        // What it was before asks again: it is told, and takes nothing away.
+        // The older connection asks again: it is told so, and changes nothing.
         using (
             var late = await plane.PostAsync(
                 "/relay/v1/poll",
@@ -150,7 +150,7 @@ public sealed class RelayRaceContract
     }
 
     [Fact]
-    public async Task What_one_node_has_seen_the_other_knows()
+    public async Task A_message_seen_by_one_node_is_known_to_the_other()
     {
         var database = PostgresServer.NewDatabase();
         await using var one = await RelayNode.StartAsync(Backend.Postgres, postgres: database);
@@ -160,7 +160,7 @@ public sealed class RelayRaceContract
         Assert.Contains("not_connected", await SendAsync(one.Url), StringComparison.Ordinal);
         Assert.Contains("nonce_used", await SendAsync(two.Url), StringComparison.Ordinal);
 
-        // A connection that is polled at one node is not begun anew at the other: its request came to the wrong one.
+        // A connection polled at one node is not begun again at the other: the request came to the wrong one.
         Assert.IsType<ReadyHead>((await PollAsync(plane, "process_1"))[0].Head);
         foreach (var path in (string[])["/relay/v1/poll", "/relay/v1/send"])
         {
@@ -169,7 +169,7 @@ public sealed class RelayRaceContract
             Assert.Contains(RelayLimits.NotHere, await elsewhere.Content.ReadAsStringAsync(), StringComparison.Ordinal);
             Assert.True(elsewhere.Headers.ConnectionClose);
         }
-        // Its node has died: whoever asks next has it.
+        // Its node has died: the next node that is asked takes the connection.
         await one.Database.WriteAsync(tx =>
             tx.ExecuteAsync("UPDATE relay_connection SET seen_at = $1", tx.Now - 13_000_000)
         );
@@ -196,8 +196,7 @@ public sealed class RelayRaceContract
     }
 
     /// <summary>
-    /// Two nodes of a relay behind haproxy, which leads each request to the next of them, and a server that reaches no
-    /// WebSocket.
+    /// Two nodes of a relay behind haproxy, which sends each request to the next one, and a server without WebSockets.
     /// </summary>
     [Fact]
     public async Task A_server_that_polls_is_served_by_two_nodes_behind_a_balancer()

@@ -17,5 +17,5 @@ internal sealed record Authorization(string Description, RequiredScope? Required
     public static Authorization Admin { get; } = new("admin", Access.RequiredScope.FullAdmin);
 
     /// <summary>The handler checks it.</summary>
-    public static implicit operator Authorization(string words) => new(words);
+    public static implicit operator Authorization(string description) => new(description);
 }

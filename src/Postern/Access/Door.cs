@@ -140,29 +140,30 @@ internal sealed class Door(
         return this;
     }
 
-    public Door Query(string name, string words) => With(name, "query", words, new() { ["type"] = "string" });
+    public Door Query(string name, string description) =>
+        With(name, "query", description, new() { ["type"] = "string" });
 
     /// <summary>A whole number in the query.</summary>
-    public Door Query(string name, string words, long min, long max, long? standard = null)
+    public Door Query(string name, string description, long min, long max, long? standard = null)
     {
         var schema = new JsonObject { ["type"] = "integer", ["minimum"] = min };
         if (max < long.MaxValue)
             schema["maximum"] = max;
         if (standard is not null)
             schema["default"] = standard;
-        return With(name, "query", words, schema);
+        return With(name, "query", description, schema);
     }
 
     /// <summary>A query parameter with one of some words.</summary>
-    public Door QueryWord(string name, string words, params ReadOnlySpan<string> all) =>
-        With(name, "query", words, SchemaOf(all));
+    public Door QueryWord(string name, string description, params ReadOnlySpan<string> all) =>
+        With(name, "query", description, SchemaOf(all));
 
     /// <summary>A query parameter with a list, separated by commas: of some words, or of any.</summary>
-    public Door QueryList(string name, string words, params ReadOnlySpan<string> all) =>
+    public Door QueryList(string name, string description, params ReadOnlySpan<string> all) =>
         With(
             name,
             "query",
-            words,
+            description,
             new()
             {
                 ["type"] = "array",
@@ -176,7 +177,8 @@ internal sealed class Door(
         Query("limit", "How many at most.", 1, max, standard)
             .Query("cursor", "Where the page begins: nextCursor of the page before.");
 
-    public Door Header(string name, string words) => With(name, "header", words, new() { ["type"] = "string" });
+    public Door Header(string name, string description) =>
+        With(name, "header", description, new() { ["type"] = "string" });
 
     /// <summary>The answer of an identity provider comes to it; its protocol puts a code into the query.</summary>
     public bool IsForCode { get; private set; }
@@ -235,9 +237,9 @@ internal sealed class Door(
         return schema;
     }
 
-    private Door With(string name, string place, string words, JsonObject schema)
+    private Door With(string name, string place, string description, JsonObject schema)
     {
-        Parameters.Add(new DoorParameter(name, place, words, schema));
+        Parameters.Add(new DoorParameter(name, place, description, schema));
         return this;
     }
 }

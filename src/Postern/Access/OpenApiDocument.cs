@@ -246,13 +246,19 @@ internal sealed class OpenApiDocument
         return Parameter(name, "path", PathWords[name], schema, required: true);
     }
 
-    private static JsonObject Parameter(string name, string place, string words, JsonNode schema, bool required = false)
+    private static JsonObject Parameter(
+        string name,
+        string place,
+        string description,
+        JsonNode schema,
+        bool required = false
+    )
     {
         var parameter = new JsonObject
         {
             ["name"] = name,
             ["in"] = place,
-            ["description"] = words,
+            ["description"] = description,
         };
         if (required)
             parameter["required"] = true;
@@ -323,21 +329,21 @@ internal sealed class OpenApiDocument
                 .Select(s => KeyValuePair.Create(s.Name, (JsonNode?)s.Describe()))
         );
 
-    private static JsonObject InHeader(string name, string words) =>
+    private static JsonObject InHeader(string name, string description) =>
         new()
         {
             ["type"] = "apiKey",
-            ["description"] = words,
+            ["description"] = description,
             ["name"] = name,
             ["in"] = "header",
         };
 
-    private static JsonObject Bearer(string words, string? format = null)
+    private static JsonObject Bearer(string description, string? format = null)
     {
         var scheme = new JsonObject
         {
             ["type"] = "http",
-            ["description"] = words,
+            ["description"] = description,
             ["scheme"] = "bearer",
         };
         if (format is not null)

@@ -34,35 +34,35 @@ internal sealed partial class Openings(Credentials held, ScopeSet scopes, bool i
             );
         if (door.Authorization.RequiredScope is { } need)
             return scopes.Allows(need) ? new Opening(Opening.Opens, "") : Lacks(door.Authorization.Description);
-        return OfWords(door.Authorization.Description);
+        return OfRule(door.Authorization.Description);
     }
 
-    private Opening OfWords(string words)
+    private Opening OfRule(string rule)
     {
-        if (words.StartsWith("the root key", StringComparison.Ordinal))
-            return isFirstRoot ? new Opening(Opening.Opens, "") : Lacks(words);
-        var how = HowIn(words);
-        var all = ScopeInWords().Matches(words).Select(scope => (Opening?)OfScope(scope, words, how));
+        if (rule.StartsWith("the root key", StringComparison.Ordinal))
+            return isFirstRoot ? new Opening(Opening.Opens, "") : Lacks(rule);
+        var how = HowIn(rule);
+        var all = ScopeInWords().Matches(rule).Select(scope => (Opening?)OfScope(scope, rule, how));
         return all.MinBy(opening => Rank(opening!.Value))
-            ?? new Opening(words.StartsWith("any", StringComparison.Ordinal) ? Opening.Opens : Opening.Asks, words);
+            ?? new Opening(rule.StartsWith("any", StringComparison.Ordinal) ? Opening.Opens : Opening.Asks, rule);
     }
 
-    private static Given HowIn(string words) =>
-        words.EndsWith("granted by name", StringComparison.Ordinal) ? Given.ByName
-        : words.EndsWith("granted explicitly", StringComparison.Ordinal) ? Given.Explicitly
+    private static Given HowIn(string rule) =>
+        rule.EndsWith("granted by name", StringComparison.Ordinal) ? Given.ByName
+        : rule.EndsWith("granted explicitly", StringComparison.Ordinal) ? Given.Explicitly
         : Given.Anyhow;
 
     /// <summary>
     /// Decides for one scope of the text. A scope on the thing that the path names opens the door for some things.
     /// </summary>
-    private Opening OfScope(Match scope, string words, Given how)
+    private Opening OfScope(Match scope, string rule, Given how)
     {
         var (action, type) = (scope.Groups["action"].Value, scope.Groups["type"].Value);
         if (scopes.Allows(new RequiredScope(action, type, How: how)))
             return new Opening(Opening.Opens, "");
         return type.Length > 0 && scope.Groups["id"].Success && scopes.AllowsSome(action, type, how)
-            ? new Opening(Opening.Some, words)
-            : Lacks(words);
+            ? new Opening(Opening.Some, rule)
+            : Lacks(rule);
     }
 
     private static int Rank(Opening one) =>
@@ -73,7 +73,7 @@ internal sealed partial class Openings(Credentials held, ScopeSet scopes, bool i
             _ => 2,
         };
 
-    private static Opening Lacks(string words) => new(Opening.Closed, "lacks " + words);
+    private static Opening Lacks(string rule) => new(Opening.Closed, "lacks " + rule);
 
     [GeneratedRegex(
         @"\b(?<action>read|write|trigger|admin)\b(?::(?<type>[a-z]+)(?<id>:\{\w+\})?)?",

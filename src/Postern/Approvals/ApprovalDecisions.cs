@@ -196,7 +196,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
         approval switch
         {
             { Status: Decision.Expired } => "The approval expired.",
-            { Feedback: { Length: > 0 } words } =>
+            { Feedback: { Length: > 0 } feedback } =>
                 $"The approval was rejected: {(words.Length <= MaxReason ? words : Wire.Cut(words, MaxReason) + "…")}",
             _ => "The approval was rejected.",
         };

@@ -73,13 +73,13 @@ internal sealed class DeliverySender(
                         or InvalidOperationException
             )
         {
-            var (category, words) = CategoryOf(fault);
-            return Failed(category, words);
+            var (category, message) = CategoryOf(fault);
+            return Failed(category, message);
         }
 
         long Elapsed() => (long)clock.GetElapsedTime(began).TotalMilliseconds;
 
-        Attempt Failed(string category, string? words) => new(at, Elapsed(), null, category, words);
+        Attempt Failed(string category, string? message) => new(at, Elapsed(), null, category, message);
     }
 
     private static (string Category, string? Message) CategoryOf(Exception fault) =>

@@ -132,8 +132,8 @@ internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, 
     private static Failure FailureOf(JsonElement root, string? text)
     {
         var failure = root.TryGetProperty("failure", out var said) ? said : default;
-        var words = failure.ValueKind == JsonValueKind.String ? Cut(failure, 4096) : Word("message", 4096);
-        var message = words ?? (text is null ? "The agent reported a failure." : Wire.Cut(text, 4096));
+        var reported = failure.ValueKind == JsonValueKind.String ? Cut(failure, 4096) : Word("message", 4096);
+        var message = reported ?? (text is null ? "The agent reported a failure." : Wire.Cut(text, 4096));
         return new Failure(Word("code", 128) ?? "agent_failed", message, Word("stage", 128));
 
         string? Word(string name, int most) =>

@@ -175,9 +175,9 @@ internal static class ApproveCommand
             ? number - 1
             : throw new SetupException("The option must be the number of one of the choices.");
 
-    private static string Ask(string words)
+    private static string Ask(string question)
     {
-        Console.Write(words);
+        Console.Write(question);
         return Console.ReadLine()?.Trim() ?? "";
     }
 

@@ -49,9 +49,9 @@ internal static class Descriptors
             return null;
         var line = File.ReadLines(Limits).FirstOrDefault(l => l.StartsWith("Max open files", StringComparison.Ordinal));
         // Returns the soft and the hard limit. The runtime raises the soft one to the hard one when it starts.
-        var words = line?.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var parts = line?.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return
-            words is [_, _, _, _, var hard, ..]
+            parts is [_, _, _, _, var hard, ..]
             && long.TryParse(hard, NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
             ? limit
             : null;

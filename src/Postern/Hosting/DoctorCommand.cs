@@ -48,7 +48,7 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
             Weak(spot);
     }
 
-    private static void Good(string what, string words) => Console.WriteLine($"ok    {what, -12} {words}");
+    private static void Good(string what, string description) => Console.WriteLine($"ok    {what, -12} {description}");
 
     private static void Weak(WeakSpot spot) => Console.WriteLine($"weak  {spot.What, -12} {spot.Message}");
 
@@ -62,10 +62,10 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
             Good("relay", line.Message);
     }
 
-    private void Bad(string what, string words)
+    private void Bad(string what, string description)
     {
         _wrong++;
-        Console.WriteLine($"WRONG {what, -12} {words}");
+        Console.WriteLine($"WRONG {what, -12} {description}");
     }
 
     private async Task CheckStorageAsync()
@@ -122,12 +122,12 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
         if (master is not null)
             await CheckSecretsAsync(database, master);
         await ShowWorkAsync(database);
-        foreach (var (isWeak, words) in await RelayDoctor.LookAsync(database, _options))
+        foreach (var (isWeak, description) in await RelayDoctor.LookAsync(database, _options))
         {
             if (isWeak)
-                Weak(new WeakSpot("relay", words));
+                Weak(new WeakSpot("relay", description));
             else
-                Good("relay", words);
+                Good("relay", description);
         }
     }
 

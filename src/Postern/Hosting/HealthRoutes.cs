@@ -75,8 +75,8 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
             var version = await Migrations.VersionAsync(database).AsTask().WaitAsync(Patience, http.RequestAborted);
             if (version != Migrations.Newest)
             {
-                var words = $"The database has schema {version}, this node knows {Migrations.Newest}.";
-                return new Refusal(503, words, "not_migrated");
+                var message = $"The database has schema {version}, this node knows {Migrations.Newest}.";
+                return new Refusal(503, message, "not_migrated");
             }
             // Reading is not enough: only a write shows a full disk, a foreign lock or a standby.
             return await database.Writes.TakesWritesAsync(database).WaitAsync(Patience, http.RequestAborted)

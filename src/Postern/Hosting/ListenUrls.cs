@@ -21,8 +21,8 @@ internal static class ListenUrls
     {
         foreach (var url in Split(urls))
         {
-            if (Validate(url) is { } words)
-                throw new SetupException($"--urls {url} {words}.");
+            if (Validate(url) is { } fault)
+                throw new SetupException($"--urls {url} {fault}.");
         }
         return urls;
     }

@@ -23,7 +23,10 @@ internal static class RelayDoctor
     /// <summary>
     /// Returns a line for each plane, and whether it is a weak spot; none when the database is no relay's.
     /// </summary>
-    public static async Task<List<(bool IsWeak, string Words)>> LookAsync(Database database, PosternOptions options)
+    public static async Task<List<(bool IsWeak, string Description)>> LookAsync(
+        Database database,
+        PosternOptions options
+    )
     {
         var planes = new RelayPlaneStore(database);
         var found = new List<(bool, string)>();
@@ -55,18 +58,18 @@ internal static class RelayDoctor
                 : "never connected";
             var full = plane.Quota.Percent(plane.Backlog(null));
             var oldest = await OldestAsync(database, plane.Plane);
-            var words = $"{plane.Name} ({plane.Plane}) is {state}; its backlog is {full} % full";
+            var description = $"{plane.Name} ({plane.Plane}) is {state}; its backlog is {full} % full";
             if (oldest is { } at)
-                words += $", the oldest of {Wire.Iso(at)}";
-            found.Add((full >= NearlyFull, words));
+                description += $", the oldest of {Wire.Iso(at)}";
+            found.Add((full >= NearlyFull, description));
             if (await new PageStore(database).OpenAsync(plane.Plane) is { Pages: > 0 } open)
                 found.Add(OfPages(plane, open));
         }
         return found;
     }
 
-    /// <summary>Questions to people have room of their own: what finds none is tried again by its plane.</summary>
-    private static (bool IsWeak, string Words) OfPages(RelayPlane plane, (long Pages, long Bytes) open)
+    /// <summary>Questions to people have their own quota. A plane sends again what does not fit.</summary>
+    private static (bool IsWeak, string Description) OfPages(RelayPlane plane, (long Pages, long Bytes) open)
     {
         var full = Math.Max(open.Pages * 100 / RelayLimits.Pages, open.Bytes * 100 / RelayLimits.PageBytes);
         return (full >= NearlyFull, $"{plane.Name} ({plane.Plane}) asks people {open.Pages} questions, {full} % full");

@@ -65,10 +65,10 @@ internal static class WeakSpots
         {
             // Only the origin is shown: the path may contain a secret of the receiver.
             var origin = new Uri(url).GetLeftPart(UriPartial.Authority);
-            var words = await outbound.ValidateAsync(url, cancel) is { } problem
+            var finding = await outbound.ValidateAsync(url, cancel) is { } problem
                 ? $"{problem}; what is sent there is dead until it is put with another URL"
                 : "is plain http, which whoever is in between reads";
-            spots.Add(new WeakSpot("addresses", $"{kind} {name}: {origin} {words}"));
+            spots.Add(new WeakSpot("addresses", $"{kind} {name}: {origin} {finding}"));
         }
         if (plain.Count > Shown)
             spots.Add(new WeakSpot("addresses", $"and {plain.Count - Shown} more are plain http"));

@@ -71,8 +71,9 @@ internal static class WorkFindings
             Ok("endpoints", $"{disabled} are disabled: GET /api/v1/webhook-endpoints says why");
         return found;
 
-        void Ok(string what, string words) => found.Add(new DoctorFinding(DoctorFinding.Ok, what, words));
+        void Ok(string what, string description) => found.Add(new DoctorFinding(DoctorFinding.Ok, what, description));
 
-        void Bad(string what, string words) => found.Add(new DoctorFinding(DoctorFinding.Wrong, what, words));
+        void Bad(string what, string description) =>
+            found.Add(new DoctorFinding(DoctorFinding.Wrong, what, description));
     }
 }

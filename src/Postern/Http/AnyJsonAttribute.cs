@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace Postern.Http;
 
 /// <summary>JSON of any kind that the caller chooses. A value that could not be stored is refused.</summary>
-internal class AnyJsonAttribute(string words) : MemberAttribute(words)
+internal class AnyJsonAttribute(string description) : MemberAttribute(description)
 {
     /// <summary>The most bytes; 0: as many as the body may have.</summary>
     public int MaxBytes { get; init; }

@@ -5,7 +5,7 @@ namespace Postern.Http;
 /// <summary>
 /// An instant in this server's form: ISO 8601 in UTC. In a request it is an RFC 3339 text, read as microseconds.
 /// </summary>
-internal sealed class AtAttribute(string words) : MemberAttribute(words)
+internal sealed class AtAttribute(string description) : MemberAttribute(description)
 {
     public override void Describe(JsonObject schema) => (schema["type"], schema["format"]) = ("string", "date-time");
 

@@ -8,8 +8,8 @@ internal sealed class ChosenAttribute : AnyJsonAttribute
 {
     private readonly string[] _types;
 
-    public ChosenAttribute(string words, params string[] types)
-        : base(words)
+    public ChosenAttribute(string description, params string[] types)
+        : base(description)
     {
         _types = types.Length == 0 ? ["object"] : types;
         IsMended = true;

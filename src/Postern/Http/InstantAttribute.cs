@@ -7,7 +7,7 @@ namespace Postern.Http;
 /// An instant in a request: an ISO 8601 text, or a number (milliseconds, unless the description says otherwise). It is
 /// read as microseconds. A member of the type JsonElement is read unchanged, for its handler.
 /// </summary>
-internal sealed class InstantAttribute(string words) : MemberAttribute(words)
+internal sealed class InstantAttribute(string description) : MemberAttribute(description)
 {
     public override void Describe(JsonObject schema) => schema["type"] = new JsonArray("string", "integer");
 

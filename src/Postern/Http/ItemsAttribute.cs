@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Postern.Http;
 
 /// <summary>A list with a limit on the number of its items.</summary>
-internal sealed class ItemsAttribute(string words, int min, int max) : MemberAttribute(words)
+internal sealed class ItemsAttribute(string description, int min, int max) : MemberAttribute(description)
 {
     public override void Describe(JsonObject schema) => (schema["minItems"], schema["maxItems"]) = (min, max);
 

@@ -6,7 +6,7 @@ namespace Postern.Http;
 /// An object whose names the caller chooses, with a limit on their number: of records, of whole numbers, or of texts
 /// under names of 1 to 128 characters.
 /// </summary>
-internal sealed class MapAttribute(string words, int maxItems) : MemberAttribute(words)
+internal sealed class MapAttribute(string description, int maxItems) : MemberAttribute(description)
 {
     /// <summary>The least allowed number.</summary>
     public long Min { get; init; }

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Postern.Http;
 
 /// <summary>A number with limits; fractions are allowed.</summary>
-internal sealed class NumberAttribute(string words, long min, long max) : MemberAttribute(words)
+internal sealed class NumberAttribute(string description, long min, long max) : MemberAttribute(description)
 {
     /// <summary>Whether it must be greater than the lower limit, not equal to it.</summary>
     public bool IsOver { get; init; }

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Postern.Http;
 
 /// <summary>A text with a limited length.</summary>
-internal sealed class TextAttribute(string words, int min, int max) : MemberAttribute(words)
+internal sealed class TextAttribute(string description, int min, int max) : MemberAttribute(description)
 {
     /// <summary>Whether blanks around it are removed.</summary>
     public bool Trims { get; init; }

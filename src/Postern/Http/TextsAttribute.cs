@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Postern.Http;
 
 /// <summary>A list of texts, with limits on their number and length.</summary>
-internal sealed class TextsAttribute(string words, int maxItems, int maxLength) : MemberAttribute(words)
+internal sealed class TextsAttribute(string description, int maxItems, int maxLength) : MemberAttribute(description)
 {
     /// <summary>Only for the document: the handler checks it and has its own message.</summary>
     public int MinItems { get; init; }

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Postern.Http;
 
 /// <summary>A whole number with limits.</summary>
-internal sealed class WholeAttribute(string words, long min, long max) : MemberAttribute(words)
+internal sealed class WholeAttribute(string description, long min, long max) : MemberAttribute(description)
 {
     /// <summary>1.0 and 1e0 are 1 too.</summary>
     public bool HasManySpellings { get; init; }

@@ -4,11 +4,11 @@ using System.Text.Json.Nodes;
 namespace Postern.Http;
 
 /// <summary>One of a list of words.</summary>
-internal sealed class WordAttribute(string words, params string[] all) : MemberAttribute(words)
+internal sealed class WordAttribute(string description, params string[] all) : MemberAttribute(description)
 {
     /// <summary>One of the words in a static member of a type.</summary>
-    public WordAttribute(string words, Type owner, string member)
-        : this(words, Held(owner, member)) { }
+    public WordAttribute(string description, Type owner, string member)
+        : this(description, Held(owner, member)) { }
 
     public override void Describe(JsonObject schema) =>
         schema["enum"] = new JsonArray([.. all.Select(w => (JsonNode)w)]);

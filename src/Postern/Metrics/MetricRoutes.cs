@@ -71,8 +71,8 @@ internal sealed class MetricRoutes(MetricReader metrics, Database database)
             return readable;
         var need = MetricReader.NeedOf(forbidden);
         caller.Allows(need);
-        var words = forbidden.IsOfServer ? $"{need} of the default project" : need.ToString();
-        return ProblemFormat.Instance.Forbidden(names.Count == 0 ? Rule : words);
+        var required = forbidden.IsOfServer ? $"{need} of the default project" : need.ToString();
+        return ProblemFormat.Instance.Forbidden(names.Count == 0 ? Rule : required);
     }
 
     private static MetricWidth? WidthOf(string word) => word.Length == 0 ? MetricWidth.Minute : MetricWidth.Find(word);

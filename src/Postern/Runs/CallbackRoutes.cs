@@ -139,8 +139,8 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
 
     private static Refusal Refused(ReportOutcome outcome)
     {
-        var (code, words) = RunReports.Explain(outcome);
-        return new Refusal(409, words, code) { Extra = [("details", DetailsOf(outcome))] };
+        var (code, message) = RunReports.Explain(outcome);
+        return new Refusal(409, message, code) { Extra = [("details", DetailsOf(outcome))] };
     }
 
     /// <summary>The details that a program needs to decide what to do next; the same at both routes.</summary>

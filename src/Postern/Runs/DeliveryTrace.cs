@@ -11,7 +11,7 @@ internal static class DeliveryTrace
     /// <summary>The code of an event that says that a try, or the delivery, failed.</summary>
     public const string Failed = "delivery_failed";
 
-    public static ValueTask AddAsync(Tx tx, Delivery delivery, string type, bool accepted, string? words) =>
+    public static ValueTask AddAsync(Tx tx, Delivery delivery, string type, bool accepted, string? reason) =>
         RunEvents.AddAsync(
             tx,
             delivery.Project,
@@ -26,7 +26,7 @@ internal static class DeliveryTrace
                 Accepted = accepted,
                 Code = accepted ? null : Failed,
                 Detail = JsonSerializer.Serialize(
-                    words is null
+                    reason is null
                         ? new
                         {
                             deliveryId = delivery.Id,
@@ -39,7 +39,7 @@ internal static class DeliveryTrace
                                 deliveryId = delivery.Id,
                                 type = delivery.Type,
                                 number = delivery.Attempts + 1,
-                                reason = words,
+                                reason = reason,
                             },
                     Wire.Json
                 ),

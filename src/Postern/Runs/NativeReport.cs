@@ -50,8 +50,8 @@ internal static class NativeReport
 
     public static Refusal Refused(ReportOutcome outcome)
     {
-        var (code, words) = RunReports.Explain(outcome);
-        return new Refusal(409, words, code) { Extra = [("details", CallbackRoutes.DetailsOf(outcome))] };
+        var (code, message) = RunReports.Explain(outcome);
+        return new Refusal(409, message, code) { Extra = [("details", CallbackRoutes.DetailsOf(outcome))] };
     }
 
     /// <summary>Returns this body's name for a field of the callback.</summary>

@@ -146,7 +146,7 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
     {
         if (await RunEvents.IsFullAsync(tx, run.Project, run.Id))
             return;
-        var (code, words) = Explain(refused);
+        var (code, message) = Explain(refused);
         await RunEvents.AddAsync(
             tx,
             run.Project,
@@ -165,7 +165,7 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
                 OccurredAt = report.OccurredAt,
                 Accepted = false,
                 Code = code,
-                Detail = JsonSerializer.Serialize(new { reason = words }, Wire.Json),
+                Detail = JsonSerializer.Serialize(new { reason = message }, Wire.Json),
             }
         );
     }

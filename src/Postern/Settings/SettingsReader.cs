@@ -230,9 +230,9 @@ internal static class SettingsReader
         {
             var name = $"{prefix}:{property.Name}";
             var value = property.GetValue(section)!;
-            if (property.GetCustomAttribute<DescriptionAttribute>() is { } words)
+            if (property.GetCustomAttribute<DescriptionAttribute>() is { } description)
             {
-                yield return new Setting(name, Shown(value), BoundsOf(property), words.Description);
+                yield return new Setting(name, Shown(value), BoundsOf(property), description.Description);
             }
             else
             {

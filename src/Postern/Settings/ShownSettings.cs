@@ -24,12 +24,12 @@ internal static class ShownSettings
         {
             var name = $"{prefix}:{property.Name}";
             var (value, usual) = (property.GetValue(section)!, property.GetValue(standard)!);
-            if (property.GetCustomAttribute<DescriptionAttribute>() is { } words)
+            if (property.GetCustomAttribute<DescriptionAttribute>() is { } description)
                 yield return new ShownSetting(
                     name,
                     Shown(name, value),
                     Plain(value) == Plain(usual),
-                    words.Description
+                    description.Description
                 );
             else
                 foreach (var inner in Of(value, usual, name))

@@ -454,8 +454,8 @@ public sealed class PlaneTests : IAsyncLifetime
     }
 
     /// <summary>
-    /// A message that was kept back, or recorded, is fresh by the instant at which the relay says that it took it. It
-    /// may say any: what this server cannot know any more to have been here is stale, whatever a relay says.
+    /// The age of a delayed or recorded message is measured at the time at which the relay says that it received it. A
+    /// relay may say any time: a message that this server may have forgotten is stale in any case.
     /// </summary>
     [Theory]
     [InlineData("lies about its time")]
@@ -472,7 +472,8 @@ public sealed class PlaneTests : IAsyncLifetime
         else
         {
             _relay.Ready = r => r with { MaxAgeSeconds = 30 * 86_400 };
-            // It was joined long ago, and what came then is forgotten. Under another name of it all is read anew.
+            // It joined long ago and has forgotten what came then. Under another name the relay's requests are read
+            // again.
             await _server.Database.WriteAsync(tx =>
                 tx.ExecuteAsync(
                     "UPDATE joined_relay SET joined_at = $1, server = REPLACE(server, '127.0.0.1', 'localhost')",

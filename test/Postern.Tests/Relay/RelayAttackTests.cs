@@ -60,9 +60,9 @@ public sealed class RelayAttackTests
         Assert.Equal(0, await relay.CountAsync("relay_request"));
     }
 
-    /// <summary>One plane's name, spelt in a way that only somebody in between would read as another's.</summary>
+    /// <summary>The name of one plane in a spelling that only a proxy in between could read as another name.</summary>
     [Fact]
-    public async Task A_plane_is_named_by_its_own_bytes_alone()
+    public async Task Only_the_exact_name_of_a_plane_is_accepted()
     {
         await using var relay = await RelayNode.StartAsync();
         using var plane = await relay.JoinAsync();
@@ -85,9 +85,11 @@ public sealed class RelayAttackTests
         Assert.Equal(0, await relay.CountAsync("relay_request"));
     }
 
-    /// <summary>Requests whose end or headers two servers could read in two ways, and such as never end.</summary>
+    /// <summary>
+    /// Requests whose end or headers two servers could read in two ways, and requests that never end.
+    /// </summary>
     [Fact]
-    public async Task What_could_be_read_in_two_ways_or_lies_about_its_length_is_not_stored()
+    public async Task An_ambiguous_request_or_one_with_a_false_length_is_not_stored()
     {
         await using var relay = await RelayNode.StartAsync();
         using var plane = await relay.JoinAsync();
@@ -117,7 +119,7 @@ public sealed class RelayAttackTests
                 headers[..Math.Min(60, headers.Length)] + answer
             );
         }
-        // It says ten and brings two, or none, and goes.
+        // It announces ten bytes, sends two or none, and closes.
         foreach (var body in new[] { "{}", "" })
             Assert.DoesNotContain(
                 "HTTP/1.1 2",
@@ -125,7 +127,7 @@ public sealed class RelayAttackTests
                 StringComparison.Ordinal
             );
         Assert.Equal(0, await relay.CountAsync("relay_request"));
-        // What is behind the length that was said is another request, of which nothing comes.
+        // After the announced length there is another request, which is not read.
         var two = await ExchangeAsync(
             relay,
             plane.At("/inbound/a"),
@@ -147,7 +149,7 @@ public sealed class RelayAttackTests
     [InlineData("wait=;;,,=,")]
     [InlineData("respond-asyncx")]
     [InlineData("\"respond-async\"")]
-    public async Task A_preference_that_cannot_be_read_is_passed_over(string prefer)
+    public async Task An_unreadable_preference_is_ignored(string prefer)
     {
         await using var relay = await RelayNode.StartAsync();
         using var plane = await relay.JoinAsync();
@@ -380,9 +382,9 @@ public sealed class RelayAttackTests
         Assert.Equal(200, (await relay.SendAsync(HttpMethod.Get, receipt)).Status);
     }
 
-    /// <summary>Whoever has one receipt asks for it as often as he can: callers are answered all the same.</summary>
+    /// <summary>The owner of one receipt asks for it as often as possible: callers are still answered.</summary>
     [Fact]
-    public async Task Whoever_follows_a_receipt_takes_no_callers_place()
+    public async Task Requests_for_a_receipt_take_no_place_of_callers()
     {
         await using var relay = await RelayNode.StartAsync(set: o => o.RelayServer.Waiting = 2);
         using var plane = await relay.JoinAsync();
@@ -394,7 +396,7 @@ public sealed class RelayAttackTests
             .Range(0, 4)
             .Select(_ => relay.SendAsync(HttpMethod.Get, receipt + "?wait=20"))
             .ToList();
-        // More than have a place are told at once how it stands.
+        // Those without a place get the present state at once.
         Assert.Equal("stored", (await await Task.WhenAny(following)).String("status"));
         var asked = relay.PostAsync(plane.At("/inbound/b"), "{}");
         await session.AnswerAsync(await session.NextAsync<EnvelopeHead>(), 200, "at once");
@@ -403,9 +405,9 @@ public sealed class RelayAttackTests
         await Task.WhenAll(following);
     }
 
-    /// <summary>A plane that brings one thing after another and takes none of the answers is let go.</summary>
+    /// <summary>A plane that sends one frame after another and reads no answer is disconnected.</summary>
     [Fact]
-    public async Task A_plane_that_does_not_listen_costs_no_memory()
+    public async Task A_plane_that_does_not_read_uses_no_more_memory()
     {
         await using var relay = await RelayNode.StartAsync();
         using var plane = await relay.JoinAsync();
@@ -425,7 +427,7 @@ public sealed class RelayAttackTests
 
         public override string Transport => ConnectionRow.WebSocket;
 
-        /// <summary>The first frame gets through, and then none.</summary>
+        /// <summary>The first frame passes, then none.</summary>
         public override Task SendAsync(byte[] frame, CancellationToken stop) =>
             _sent++ == 0 ? Task.CompletedTask : Task.Delay(Timeout.Infinite, stop);
 
@@ -503,7 +505,7 @@ public sealed class RelayAttackTests
         return await asked;
     }
 
-    /// <summary>Sends bytes as they are, and reads: to the end where no more come, else what comes first.</summary>
+    /// <summary>Sends bytes as they are and reads: to the end if the request ends, otherwise the first part.</summary>
     private static async Task<string> ExchangeAsync(
         RelayNode relay,
         string target,
@@ -531,7 +533,7 @@ public sealed class RelayAttackTests
         }
         catch (IOException)
         {
-            // It was cut while the rest was on its way.
+            // The connection was closed while the rest was being sent.
         }
         return Encoding.Latin1.GetString(answer.ToArray());
     }

@@ -82,14 +82,14 @@ public sealed class RelayTransportTests
     }
 
     [Fact]
-    public async Task Whose_lease_has_run_out_is_not_shown_as_held()
+    public async Task A_plane_with_an_expired_lease_is_not_shown_as_held()
     {
         await using var relay = await RelayNode.StartAsync();
         using var plane = await relay.JoinAsync();
         Assert.False(await IsHeldAsync());
         await using (await plane.ConnectAsync())
             Assert.True(await IsHeldAsync());
-        // As a node of the relay leaves it that dies.
+        // As a node of the relay leaves it when it dies.
         await relay.Database.WriteAsync(tx =>
             tx.ExecuteAsync("UPDATE relay_plane SET holder = 'con_dead', holder_until = $1", tx.Now - 1)
         );

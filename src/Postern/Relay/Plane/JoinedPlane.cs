@@ -50,7 +50,9 @@ internal sealed record JoinedPlane
     /// <summary>How long the relay keeps an envelope, in microseconds.</summary>
     public required long HeldFor { get; init; }
 
-    /// <summary>Messages that the relay took before it may have been forgotten here, in microseconds.</summary>
+    /// <summary>
+    /// This server may have forgotten messages that the relay received before this time, in microseconds.
+    /// </summary>
     public long RemembersFrom { get; init; }
 
     public required long DoorsVersion { get; init; }

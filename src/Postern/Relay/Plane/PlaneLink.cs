@@ -33,7 +33,7 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
 
     public PlaneStanding Standing { get; } = new();
 
-    /// <summary>How this node stands to it now.</summary>
+    /// <summary>The present state of this node at the relay.</summary>
     public NodeStanding Now => Standing.Now(_clock.Off);
 
     public void Start() => _running = Task.Run(RunAsync);
@@ -182,7 +182,7 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
         return status == 401 ? RelayHttp.Refused(plane, proof, body) : null;
     }
 
-    /// <summary>Each connection has the next number: it takes the place of those before it.</summary>
+    /// <summary>Each connection has the next number, so it replaces the earlier ones.</summary>
     private string NextName() => new NodeName(node, ++_connections).ToString();
 
     private PollTransport Poll()

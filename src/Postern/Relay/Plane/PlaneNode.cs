@@ -1,11 +1,11 @@
 namespace Postern.Relay.Plane;
 
-/// <summary>How one node of this server stands to a relay, as the node said last.</summary>
-/// <param name="Node">Random a process.</param>
-/// <param name="Host">The machine that it runs on.</param>
-/// <param name="IsThis">Whether it is the one that answers now.</param>
-/// <param name="IsThere">Whether it has said so lately.</param>
-/// <param name="SeenAt">When it said so, in microseconds.</param>
+/// <summary>The last known state of one node of this server at a relay.</summary>
+/// <param name="Node">Random for each process.</param>
+/// <param name="Host">The machine on which it runs.</param>
+/// <param name="IsThis">Whether it is the node that answers now.</param>
+/// <param name="IsThere">Whether it has reported lately.</param>
+/// <param name="SeenAt">When it last reported, in microseconds.</param>
 internal sealed record PlaneNode(
     string Node,
     string Host,
@@ -15,9 +15,9 @@ internal sealed record PlaneNode(
     NodeStanding Standing
 )
 {
-    /// <summary>Whether it is connected, as far as anybody knows.</summary>
+    /// <summary>Whether it is connected, as far as is known.</summary>
     public bool IsConnected => IsThere && Standing.Transport is not null;
 
-    /// <summary>Whether it is given requests.</summary>
+    /// <summary>Whether the relay gives it requests.</summary>
     public bool Holds => IsConnected && Standing.Holds;
 }

@@ -6,23 +6,23 @@ using Postern.Storage;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// How all nodes of this server stand to its relays. Each writes down its own when that changes, and each 10 s: an
-/// operator asks one node, whichever it is, and sees them all. On SQLite there is one, and nothing is written.
+/// The states of all nodes of this server at its relays. Each node writes its state when it changes, and every 10 s, so
+/// that an operator can ask any node and see them all. On SQLite there is one node, and nothing is written.
 /// </summary>
 internal sealed class PlaneNodes(Database database, TimeProvider time)
 {
     private const long Lately = 30_000_000;
 
-    /// <summary>How long a node is shown that says nothing any more.</summary>
+    /// <summary>How long a node is shown that no longer reports.</summary>
     private const long Shown = 3_600_000_000;
     private const int Most = 100;
     private static readonly TimeSpan SaidEvery = TimeSpan.FromSeconds(10);
     private readonly Dictionary<string, Said> _said = new(StringComparer.Ordinal);
 
-    /// <summary>This process, as relays see it.</summary>
+    /// <summary>The name of this process at relays.</summary>
     public string Own { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
 
-    /// <summary>Writes down how this node stands; one at a time.</summary>
+    /// <summary>Writes the state of this node; one call at a time.</summary>
     public async Task SayAsync(IReadOnlyCollection<PlaneLink> links)
     {
         if (database.IsEmbedded)
@@ -41,7 +41,7 @@ internal sealed class PlaneNodes(Database database, TimeProvider time)
         }
     }
 
-    /// <summary>This node says nothing more.</summary>
+    /// <summary>Removes this node.</summary>
     public async Task EndAsync()
     {
         if (_said.Count > 0)
@@ -49,7 +49,7 @@ internal sealed class PlaneNodes(Database database, TimeProvider time)
         _said.Clear();
     }
 
-    /// <summary>The nodes that have said something of a relay, this one first.</summary>
+    /// <summary>Returns the nodes that have reported about a relay, this one first.</summary>
     public async ValueTask<List<PlaneNode>> ListAsync(string relay, NodeStanding own)
     {
         var here = new PlaneNode(Own, Environment.MachineName, true, true, database.Now, own);

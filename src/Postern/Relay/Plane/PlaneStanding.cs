@@ -56,8 +56,8 @@ internal sealed class PlaneStanding
             );
     }
 
-    /// <summary>Returns all of it, as it is at this moment.</summary>
-    /// <param name="clockOff">Microseconds that the relay's clock is ahead.</param>
+    /// <summary>Returns the present state.</summary>
+    /// <param name="clockOff">How many microseconds the relay's clock is ahead.</param>
     public NodeStanding Now(long clockOff)
     {
         lock (_lock)

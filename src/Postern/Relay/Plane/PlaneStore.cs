@@ -119,8 +119,8 @@ internal sealed class PlaneStore(Database database, MasterKey master)
         );
 
     /// <summary>
-    /// How long the relay keeps a request. When it is longer than before, messages were remembered for the shorter time
-    /// until now.
+    /// Stores how long the relay keeps a request. If that is longer than before, messages have been remembered only for
+    /// the shorter time until now.
     /// </summary>
     public Task<int> HoldsForAsync(string relay, long microseconds) =>
         database.WriteAsync(tx =>

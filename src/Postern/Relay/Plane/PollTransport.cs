@@ -18,7 +18,7 @@ internal sealed class PollTransport(
     private const string Media = "application/octet-stream";
 
     /// <summary>
-    /// How often it is asked again when a balancer has led to another node of the relay than the one that has this
+    /// How often the plane asks again when a balancer has sent its request to another node than the one that has this
     /// connection.
     /// </summary>
     private const int MostAsked = 30;
@@ -26,7 +26,7 @@ internal sealed class PollTransport(
     private readonly Queue<ReadOnlyMemory<byte>> _arrived = new();
     private readonly SemaphoreSlim _sending = new(1);
 
-    /// <summary>Of the first request: what answers it begins with the relay's first frame.</summary>
+    /// <summary>The nonce of the first request. The relay's answer to it begins with the first frame.</summary>
     private string? _nonce;
     private long _heardAt = clock.GetTimestamp();
 
@@ -82,12 +82,12 @@ internal sealed class PollTransport(
         {
             if (await TryPostAsync(path, body, isLast: asked == MostAsked, cancel) is { } answer)
                 return answer;
-            // At random: two requests that go round in step would miss their node again and again.
+            // A random pause: two requests in step would miss their node again and again.
             await Task.Delay(LongestPause * Random.Shared.NextDouble(), clock, cancel);
         }
     }
 
-    /// <summary>Null: another node of the relay has the connection.</summary>
+    /// <summary>Returns null when another node of the relay has the connection.</summary>
     private async Task<byte[]?> TryPostAsync(string path, byte[] body, bool isLast, CancellationToken cancel)
     {
         var proof = prove("POST", path, body);

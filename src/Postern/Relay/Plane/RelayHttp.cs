@@ -136,7 +136,7 @@ internal sealed class RelayHttp(PosternOptions options) : IDisposable
         return new("connect", $"{at} is not reached: {fault.Message}", fault);
     }
 
-    /// <summary>Returns the code of a refusal; null when the body is none of a relay.</summary>
+    /// <summary>Returns the code of a refusal, or null when the body is not from a relay.</summary>
     public static string? CodeOf(byte[] body)
     {
         try

@@ -2,9 +2,9 @@ namespace Postern.Relay.Plane;
 
 /// <summary>Thrown when the relay did not let this server in, or could not be reached.</summary>
 /// <param name="step">Where it failed: name, connect, tls, upgrade, or the code of a refusal.</param>
-/// <param name="words">For people.</param>
-internal sealed class RelayRefusedException(string step, string words, Exception? inner = null)
-    : Exception(words, inner)
+/// <param name="message">For people.</param>
+internal sealed class RelayRefusedException(string step, string message, Exception? inner = null)
+    : Exception(message, inner)
 {
     public string Step => step;
 

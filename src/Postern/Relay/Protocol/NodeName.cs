@@ -3,9 +3,9 @@ using System.Globalization;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// The name of a plane's process, and which of its connections this is: <c>process_number</c>. A higher number takes
-/// the place of a lower one, so that a connection that is on its way out never takes it back. A name without a number
-/// is one connection, however often it is made.
+/// The name of a plane's process and the number of its connection: <c>process_number</c>. A higher number replaces a
+/// lower one, so a connection that is ending never comes back. A name without a number is one connection, however often
+/// it is made.
 /// </summary>
 internal readonly record struct NodeName(string Process, long Number)
 {

@@ -4,7 +4,7 @@ using Postern.Storage;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// What either side does not take from the other: one instrument with one unit, whichever of them a process is.
+/// Counts what either side refuses from the other. It is one instrument with one unit in both kinds of process.
 /// </summary>
 internal static class RefusalMeter
 {

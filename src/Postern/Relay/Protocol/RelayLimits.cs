@@ -5,7 +5,7 @@ internal static class RelayLimits
 {
     public const string SubProtocol = "postern.relay.v1";
 
-    /// <summary>The code of a 409: another node of the relay has the connection that is polled.</summary>
+    /// <summary>The code of a 409: another node of the relay has the polled connection.</summary>
     public const string NotHere = "not_here";
 
     /// <summary>Bytes of a frame's head, one line of JSON.</summary>

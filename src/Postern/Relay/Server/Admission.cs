@@ -1,13 +1,13 @@
 namespace Postern.Relay.Server;
 
-/// <summary>Whether a connection of a plane is let in.</summary>
+/// <summary>Whether a connection of a plane is accepted.</summary>
 internal enum Admission
 {
     In,
 
-    /// <summary>The plane has as many as it may have.</summary>
+    /// <summary>The plane already has the most connections.</summary>
     TooMany,
 
-    /// <summary>The same process has connected anew since.</summary>
+    /// <summary>The same process has a newer connection.</summary>
     Superseded,
 }

@@ -185,7 +185,7 @@ internal sealed class ConnectRoutes(
         new(409, "The same node has connected anew", "superseded") { ShouldRetry = false };
 
     /// <summary>
-    /// Another node of this relay has the connection. Whoever asks again by a new connection is led to another one.
+    /// Another node of this relay has the connection. A plane that asks again by a new connection reaches another node.
     /// </summary>
     private static Refusal NotHere(HttpContext http)
     {

@@ -15,7 +15,7 @@ internal sealed class ConnectionStore(Database database)
     /// <summary>After so long without renewal, a row belongs to a node of the relay that has died.</summary>
     public const long Life = 30_000_000;
 
-    /// <summary>A node of the relay that lives has renewed its row within this time. It renews every 5 s.</summary>
+    /// <summary>A living node of the relay has renewed its row within this time. It renews it every 5 s.</summary>
     private const long Renewed = 12_000_000;
 
     /// <summary>Adds a connection. It replaces those that the same process of the plane made before.</summary>
@@ -74,8 +74,8 @@ internal sealed class ConnectionStore(Database database)
         });
 
     /// <summary>
-    /// Returns whether a node of the plane polls at a node of this relay that lives. A balancer may have sent this
-    /// request to another one.
+    /// Returns whether a node of the plane polls at a living node of this relay. A balancer may have sent this request
+    /// to the wrong one.
     /// </summary>
     public async ValueTask<bool> IsPolledAsync(string plane, string node) =>
         !database.IsEmbedded

@@ -17,7 +17,7 @@ internal sealed class EnvelopeWaiters(
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private readonly WaitPlaces _callers = new(options.RelayServer.Waiting);
 
-    /// <summary>Places of their own for those who follow a receipt, so that they take none from a caller.</summary>
+    /// <summary>Requests for a receipt have their own places, so that they take none from callers.</summary>
     private readonly WaitPlaces _receipts = new(options.RelayServer.Waiting);
 
     /// <summary>
@@ -32,7 +32,7 @@ internal sealed class EnvelopeWaiters(
     public Task<StoredAnswer?> WaitAsync(string plane, long seq, string id, TimeSpan time, CancellationToken gone) =>
         WaitAsync(_callers, plane, seq, id, time, gone);
 
-    /// <summary>The same for whoever asks with a receipt.</summary>
+    /// <summary>The same, for a caller that asks with a receipt.</summary>
     public Task<StoredAnswer?> FollowAsync(string plane, long seq, string id, TimeSpan time, CancellationToken gone) =>
         WaitAsync(_receipts, plane, seq, id, time, gone);
 

@@ -71,7 +71,7 @@ internal sealed class PageStore(Database database)
     public ValueTask<StoredPage?> FindAsync(string plane, string page) =>
         database.ReadAsync(tx => FindAsync(tx, plane, page));
 
-    /// <summary>Returns how many questions of a plane are open, and their bytes.</summary>
+    /// <summary>Returns the number of open questions of a plane, and their bytes.</summary>
     public ValueTask<(long Pages, long Bytes)> OpenAsync(string plane) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(

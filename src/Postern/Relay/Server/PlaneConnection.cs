@@ -27,7 +27,7 @@ internal sealed class PlaneConnection(
 {
     private const int MostAnswers = 64;
 
-    /// <summary>Words for a plane that takes none: whoever brings more than he hears is let go.</summary>
+    /// <summary>The most unsent frames for a plane that reads too slowly. Beyond it the connection ends.</summary>
     private const int MostSaid = 1_000;
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(5);
@@ -218,7 +218,9 @@ internal sealed class PlaneConnection(
 
     // Sending.
 
-    /// <summary>What is not said to a plane that does not listen, the next connection says.</summary>
+    /// <summary>
+    /// Sends a frame, or ends the connection of a plane that does not read; the next connection sends it again.
+    /// </summary>
     private void Say(FrameHead head)
     {
         if (!_said.Writer.TryWrite(head))

@@ -19,7 +19,9 @@ internal sealed partial class RelayConnections(
 {
     private readonly ConcurrentDictionary<(string Plane, string Node), PlaneConnection> _polls = new();
 
-    /// <summary>Of polls of one node that come at once one begins its connection. Names share a few turns.</summary>
+    /// <summary>
+    /// When one node polls several times at once, one of the polls begins the connection. Several names share a lock.
+    /// </summary>
     private readonly SemaphoreSlim[] _turns = [.. Enumerable.Range(0, 16).Select(_ => new SemaphoreSlim(1))];
     private long _unknown;
 
@@ -73,7 +75,7 @@ internal sealed partial class RelayConnections(
     }
 
     /// <summary>
-    /// Returns whether a node polls, and not here. Then its request came to the wrong node of this relay.
+    /// Returns whether a node polls at another node of this relay. Then this request came to the wrong one.
     /// </summary>
     public async ValueTask<bool> IsElsewhereAsync(PlaneCaller caller) =>
         Polled(caller) is null && await stores.Connections.IsPolledAsync(caller.Plane.Plane, caller.Asked.Node);

@@ -1,6 +1,6 @@
 namespace Postern.Relay.Server;
 
-/// <summary>Places of those who wait: so many a plane, ten times as many on this node.</summary>
+/// <summary>Places for waiting requests: so many for each plane, ten times as many on this node.</summary>
 internal sealed class WaitPlaces(int most)
 {
     private const int NodeFactor = 10;
@@ -8,7 +8,7 @@ internal sealed class WaitPlaces(int most)
     private readonly Lock _gate = new();
     private int _all;
 
-    /// <summary>False: too many wait already.</summary>
+    /// <summary>Returns false when too many wait already.</summary>
     public bool Join(string plane)
     {
         lock (_gate)

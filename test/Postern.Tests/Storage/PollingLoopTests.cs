@@ -5,7 +5,7 @@ using Postern.Storage;
 namespace Postern.Tests.Storage;
 
 /// <summary>A loop over what is due: nothing that goes wrong, or takes long, keeps the rest waiting.</summary>
-public sealed class PeriodicLookTests
+public sealed class PollingLoopTests
 {
     private readonly Timers _clock = new();
 

@@ -5,7 +5,7 @@ using Postern.Sessions;
 namespace Postern.Tests.Sessions;
 
 /// <summary>A turn's message is the same wherever its fold was interrupted.</summary>
-public sealed class TurnFoldTests
+public sealed class TurnAssemblerTests
 {
     private static readonly string[] Turn =
     [
