@@ -197,7 +197,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
         {
             { Status: Decision.Expired } => "The approval expired.",
             { Feedback: { Length: > 0 } feedback } =>
-                $"The approval was rejected: {(words.Length <= MaxReason ? words : Wire.Cut(words, MaxReason) + "…")}",
+                $"The approval was rejected: {(feedback.Length <= MaxReason ? feedback : Wire.Cut(feedback, MaxReason) + "…")}",
             _ => "The approval was rejected.",
         };
 
