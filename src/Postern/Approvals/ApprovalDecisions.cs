@@ -196,8 +196,9 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
         approval switch
         {
             { Status: Decision.Expired } => "The approval expired.",
-            { Feedback: { Length: > 0 } feedback } =>
-                $"The approval was rejected: {(feedback.Length <= MaxReason ? feedback : Wire.Cut(feedback, MaxReason) + "…")}",
+            { Feedback: { Length: > MaxReason } feedback } =>
+                $"The approval was rejected: {Wire.Cut(feedback, MaxReason)}…",
+            { Feedback: { Length: > 0 } feedback } => $"The approval was rejected: {feedback}",
             _ => "The approval was rejected.",
         };
 
