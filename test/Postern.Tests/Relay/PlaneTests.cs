@@ -453,6 +453,48 @@ public sealed class PlaneTests : IAsyncLifetime
         Assert.Equal(200, (await AskAsync(connection, Request("/inbound/user/u/open", "{}"))).Status);
     }
 
+    /// <summary>A relay could write headers of a connection, or of a proxy, into an envelope.</summary>
+    [Fact]
+    public async Task Headers_of_a_connection_that_a_relay_makes_up_change_nothing()
+    {
+        await TriggerAsync("hook", new { scheme = "github", secret = Secret });
+        var connection = await JoinAsync();
+        (string, string)[] made =
+        [
+            ("Content-Length", "1"),
+            ("Transfer-Encoding", "chunked"),
+            ("Expect", "100-continue"),
+            ("Host", "127.0.0.1"),
+            ("X-Forwarded-For", "127.0.0.1"),
+            ("Forwarded", "for=127.0.0.1"),
+            ("Cookie", "postern_console=x"),
+            ("Proxy-Authorization", "x"),
+            ("Postern-Envelope", "env_other"),
+        ];
+        var (status, text) = await AskAsync(
+            connection,
+            Request("/inbound/user/u/hook", "{\"whole\":1}", [GitHub("{\"whole\":1}"), .. made])
+        );
+        Assert.True(status == 200, text);
+        var capture = (await _server.GetAsync("/api/triggers/user/u/hook/requests")).Text;
+        Assert.Contains("203.0.113.7 (says a relay)", capture, StringComparison.Ordinal);
+        Assert.DoesNotContain("env_other", capture, StringComparison.Ordinal);
+        // What no request is ends the connection: it could become two where it is put together.
+        await connection.SendAsync(
+            _relay.Seal(
+                Request("/inbound/user/u/hook", "{}") with
+                {
+                    Headers =
+                    [
+                        ["X-Two", "a\r\nX-Hub: b"],
+                    ],
+                }
+            )
+        );
+        Assert.Equal(CloseCode.Protocol, await connection.Ended);
+        await AuditedAsync("relay_altered");
+    }
+
     /// <summary>
     /// The age of a delayed or recorded message is measured at the time at which the relay says that it received it. A
     /// relay may say any time: a message that this server may have forgotten is stale in any case.

@@ -139,6 +139,29 @@ public sealed class RelayAttackTests
         Assert.Equal(1, await relay.CountAsync("relay_request"));
     }
 
+    /// <summary>Beside <c>close</c> or <c>keep-alive</c> the server that reads it keeps no other name.</summary>
+    [Theory]
+    [InlineData("Connection: X-Named\r\n")]
+    [InlineData("Connection: foo, x-NAMED\r\n")]
+    [InlineData("Connection: foo\r\nConnection: x-NAMED\r\n")]
+    public async Task What_is_named_as_of_the_connection_goes_no_further(string headers)
+    {
+        await using var relay = await RelayNode.StartAsync();
+        using var plane = await relay.JoinAsync();
+        await using var session = await plane.ConnectAsync("node-1", Hook);
+        await ExchangeAsync(
+            relay,
+            plane.At("/inbound/a"),
+            $"X-Named: 1\r\nX-Other: 2\r\nPrefer: respond-async\r\n{headers}Content-Length: 2\r\n",
+            "{}",
+            ends: false
+        );
+        var request = plane.Unseal(await session.NextAsync<EnvelopeHead>());
+        var names = request.Headers.Select(h => h[0]).ToList();
+        Assert.DoesNotContain("X-Named", names);
+        Assert.Contains("X-Other", names);
+    }
+
     [Theory]
     [InlineData("wait=56")]
     [InlineData("wait=-1")]
