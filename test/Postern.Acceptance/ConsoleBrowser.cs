@@ -70,9 +70,7 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
     /// browser's console, load nothing from another origin, have no accessibility fault that a program can find, and
     /// not scroll sideways at 320 px. Pictures are made in all four forms.
     /// </summary>
-    /// <param name="paths">
-    /// Under <c>/console</c>, each with the name of the picture that a document shows of it, or null.
-    /// </param>
+    /// <param name="paths">Under <c>/console</c>, each with the name of its picture in the documents, or null.</param>
     public async Task CheckAsync(params IReadOnlyList<(string Path, string? Picture)> paths)
     {
         (ColorScheme Scheme, int Width)[] forms = Pictured

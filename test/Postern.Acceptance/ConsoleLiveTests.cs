@@ -249,7 +249,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         );
         var newest = await page.EvaluateAsync<int>(last);
         Assert.True(newest > 300, $"{newest}");
-        // Upwards to the first message: what is in view stays where it is, and the far end is dropped.
+        // Scrolls up to the first message. The visible part stays in place, and the far end is dropped.
         var most = 0;
         for (var i = 0; i < 40 && await page.EvaluateAsync<int>(first) > 1; i++)
         {
@@ -261,7 +261,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         Assert.Equal(1, await page.EvaluateAsync<int>(first));
         Assert.False(await page.Locator("[data-more=older]").IsVisibleAsync());
         Assert.True(most is > 100 and <= 400, $"{most}");
-        // What comes meanwhile is not put behind a gap: it is there once one is back at the end.
+        // New messages are not shown behind a gap: they are there when the reader is back at the end.
         await _server.SayAsync("long", "The very last.");
         for (var i = 0; i < 40 && await page.Locator("[data-more=newer]").IsVisibleAsync(); i++)
         {

@@ -5,7 +5,7 @@ using Postern.Support;
 
 namespace Postern.Chaos;
 
-/// <summary>What came back; the status 0 where nothing did, or not all of it.</summary>
+/// <summary>An answer. Its status is 0 when none came, or only a part.</summary>
 internal sealed record Answer(int Status, string Text)
 {
     public static readonly Answer None = new(0, "");

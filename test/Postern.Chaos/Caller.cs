@@ -6,8 +6,8 @@ using Postern.Support;
 namespace Postern.Chaos;
 
 /// <summary>
-/// The way to the server through the nodes' proxies: any node, again on another when one does not answer. Every answer
-/// that no caller may get is written down for the auditor.
+/// Calls the server through the proxies of the nodes: any node, and another one when it does not answer. It writes to
+/// the ledger every answer that no caller should get.
 /// </summary>
 internal sealed class Caller(Cluster cluster, Ledger ledger, CancellationToken stop) : IDisposable
 {
@@ -15,7 +15,7 @@ internal sealed class Caller(Cluster cluster, Ledger ledger, CancellationToken s
 
     public CancellationToken Stop => stop;
 
-    /// <summary>Once, at a node, whatever comes of it.</summary>
+    /// <summary>Sends once, to one node.</summary>
     public async Task<Answer> TryAsync(
         int node,
         HttpMethod method,
@@ -45,9 +45,7 @@ internal sealed class Caller(Cluster cluster, Ledger ledger, CancellationToken s
         }
     }
 
-    /// <summary>
-    /// Again and again, at any node, until somebody has answered with something other than "not now".
-    /// </summary>
+    /// <summary>Repeats a request at any node until an answer is something other than "not now".</summary>
     public async Task<Answer> InsistAsync(
         Random random,
         HttpMethod method,
@@ -66,7 +64,7 @@ internal sealed class Caller(Cluster cluster, Ledger ledger, CancellationToken s
         }
     }
 
-    /// <summary>An answer that was not to be expected by who asked: the auditor shows it.</summary>
+    /// <summary>Reports an unexpected answer to the auditor.</summary>
     public void Surprise(string door, Answer answer) =>
         ledger.Write(
             "surprise",
@@ -78,7 +76,7 @@ internal sealed class Caller(Cluster cluster, Ledger ledger, CancellationToken s
             }
         );
 
-    /// <summary>A stream of server-sent events; null where there is none now.</summary>
+    /// <summary>Opens a stream of server-sent events; returns null when that is not possible now.</summary>
     public async Task<EventReader?> StreamAsync(int node, string path, string key, string? after)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
@@ -104,7 +102,7 @@ internal sealed class Caller(Cluster cluster, Ledger ledger, CancellationToken s
         }
     }
 
-    /// <summary>A fault of the way between: the connection, its time.</summary>
+    /// <summary>Returns whether a fault is one of the connection, or a timeout.</summary>
     public static bool IsOfTheWay(Exception fault) =>
         fault
             is HttpRequestException

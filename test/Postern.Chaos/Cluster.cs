@@ -9,7 +9,8 @@ internal sealed class Cluster : IAsyncDisposable
     private Cluster(List<Node> nodes, string? database) => (Nodes, DatabaseDirectly) = (nodes, database);
 
     /// <summary>
-    /// Short deadlines, so that everything that waits ends within a simulation; no rates, so that load is load.
+    /// Short deadlines, so that everything that waits ends within a simulation. No rate limits, so that nothing slows
+    /// the load.
     /// </summary>
     public static Dictionary<string, string> Settings { get; } =
         new()
@@ -36,7 +37,7 @@ internal sealed class Cluster : IAsyncDisposable
 
     public List<Node> Nodes { get; }
 
-    /// <summary>One PostgreSQL; null on SQLite and under Patroni.</summary>
+    /// <summary>The one PostgreSQL; null on SQLite and under Patroni.</summary>
     public PostgresServer? Postgres { get; private init; }
 
     /// <summary>Null unless PostgreSQL is one of three members.</summary>

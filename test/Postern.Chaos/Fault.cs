@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Postern.Chaos;
 
-/// <summary>What can go wrong around the server.</summary>
+/// <summary>A kind of fault around the server.</summary>
 internal enum Fault
 {
     Kill,

@@ -7,8 +7,8 @@ using Postern.Support;
 namespace Postern.Chaos;
 
 /// <summary>
-/// Injects the planned faults, one after the other, and heals each. Each is written to the ledger with its span, so
-/// that what a node logs meanwhile can be told from what nothing explains.
+/// Injects the planned faults one after the other, and ends each. Each is written to the ledger with its span, so that
+/// the auditor knows which errors a fault explains.
 /// </summary>
 internal sealed class Injector(
     Cluster cluster,
@@ -82,7 +82,7 @@ internal sealed class Injector(
             case Fault.ClockStep:
                 return await StepClockAsync(planned, node);
             case Fault.FullDisk:
-                // Past this length nothing can be written to any file.
+                // Beyond this length nothing can be written to any file.
                 return await BetweenAsync(
                     planned,
                     () => node.SetTimeLimitAsync("fsize", "65536"),
@@ -142,9 +142,7 @@ internal sealed class Injector(
         }
     }
 
-    /// <summary>
-    /// Takes the primary away, and measures how long after there is a new one each node takes writes again.
-    /// </summary>
+    /// <summary>Stops the primary, and measures how soon each node can write after there is a new one.</summary>
     private async Task<bool> MovePrimaryAsync(Func<Task<int>> takeAway)
     {
         var began = Stopwatch.StartNew();
@@ -203,7 +201,7 @@ internal sealed class Injector(
         return Task.CompletedTask;
     }
 
-    /// <summary>More connections than the node may have descriptors: it was started with a limit of 1024.</summary>
+    /// <summary>Opens more connections than the node may have descriptors. Its limit is 1024.</summary>
     private static async Task<bool> UseUpDescriptorsAsync(PlannedFault planned, Node node)
     {
         var sockets = new List<Socket>();
@@ -219,7 +217,7 @@ internal sealed class Injector(
         }
         catch (Exception fault) when (fault is SocketException or OperationCanceledException)
         {
-            // It takes no more.
+            // It accepts no more.
         }
         await Task.Delay(planned.For, CancellationToken.None);
         foreach (var socket in sockets)
@@ -262,7 +260,7 @@ internal sealed class Injector(
         return true;
     }
 
-    /// <summary>Somebody in psql who has begun a transaction, changed some rows, and is at lunch.</summary>
+    /// <summary>Somebody has begun a transaction in psql, changed some rows, and gone to lunch.</summary>
     private async Task<bool> HoldRowsAsync(PlannedFault planned)
     {
         string[] tables = ["session", "run", "agent_trigger", "delivery", "agent", "webhook_endpoint"];

@@ -5,8 +5,8 @@ using System.Text.Json.Nodes;
 namespace Postern.Chaos;
 
 /// <summary>
-/// What the generator was told, as JSON lines in a file: one a request that was acknowledged, a piece of a stream that
-/// came, a delivery that arrived, a fault that was injected. It is all that the auditor knows of the generator.
+/// What the generator has learnt, as JSON lines in a file: each acknowledged request, each received piece of a stream,
+/// each received delivery, each injected fault. The auditor knows nothing else of the generator.
 /// </summary>
 internal sealed class Ledger(string file) : IDisposable
 {
@@ -21,7 +21,7 @@ internal sealed class Ledger(string file) : IDisposable
 
     public int Acknowledged { get; private set; }
 
-    /// <summary>Something that the server said is done.</summary>
+    /// <summary>Something that the server has acknowledged.</summary>
     public void Acknowledge(string kind, object what)
     {
         Write(kind, what);

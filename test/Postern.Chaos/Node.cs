@@ -47,7 +47,7 @@ internal sealed class Node : IAsyncDisposable
     public bool Lives => _process is { HasExited: false };
     public int ProcessId => _process!.Id;
 
-    /// <summary>Times that the process was found ended though nobody had killed it.</summary>
+    /// <summary>How often the process had ended although nobody had killed it.</summary>
     public int Deaths { get; private set; }
 
     /// <summary>Debian's libfaketime; null: the clock cannot be stepped here.</summary>
@@ -77,7 +77,7 @@ internal sealed class Node : IAsyncDisposable
         );
     }
 
-    /// <summary>Starts it where it is not running; tried again while its database is away.</summary>
+    /// <summary>Starts it if it is not running. Tries again while its database is unreachable.</summary>
     public async Task StartAsync(TimeSpan patience)
     {
         await _one.WaitAsync();
@@ -88,7 +88,7 @@ internal sealed class Node : IAsyncDisposable
             {
                 try
                 {
-                    // Others ask meanwhile whether it lives.
+                    // Meanwhile others ask whether it lives.
                     if (Interlocked.Exchange(ref _process, null) is { } dead)
                     {
                         if (!_isKilled)
@@ -131,7 +131,7 @@ internal sealed class Node : IAsyncDisposable
 
     public Task SignalAsync(string signal) => Shell.RunAsync("kill", "-" + signal, ProcessId.ToString());
 
-    /// <summary>A limit of the living process; the hard one stays, so that it can be lifted again.</summary>
+    /// <summary>Sets a soft limit of the running process, which can be raised again.</summary>
     public Task SetTimeLimitAsync(string what, string soft) =>
         Lives ? Shell.RunAsync("prlimit", "--pid", ProcessId.ToString(), $"--{what}={soft}:") : Task.CompletedTask;
 

@@ -4,9 +4,9 @@ using System.Text;
 
 namespace Postern.Chaos;
 
-/// <summary>What is asked for on the command line.</summary>
-/// <param name="Pause">The longest of an actor between two acts, in milliseconds.</param>
-/// <param name="Faults">These alone, once each in this order; none means as the seed gives.</param>
+/// <summary>The options of the command line.</summary>
+/// <param name="Pause">The longest pause of an actor between two acts, in milliseconds.</param>
+/// <param name="Faults">Only these faults, once each in this order. When empty, the seed decides.</param>
 internal sealed record Options(int Seed, double Minutes, string[] Databases, IReadOnlyList<Fault> Faults, int Pause)
 {
     public static Options Of(string[] arguments)

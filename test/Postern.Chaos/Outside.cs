@@ -6,15 +6,15 @@ using Postern.Support;
 namespace Postern.Chaos;
 
 /// <summary>
-/// Those whom the server calls: an agent of the kind http, and endpoints that are good, slow, wrong, or gone. What a
-/// delivery is answered hangs on its id and the seed.
+/// The servers that the server calls: an agent of the kind http, and endpoints that are good, slow, wrong or gone. The
+/// answer to a delivery depends on its id and the seed.
 /// </summary>
 internal sealed class Outside(Plan plan, Ledger ledger) : IAsyncDisposable
 {
     public static readonly string[] Endpoints = ["good", "slow", "wrong", "gone"];
     private Receiver _receiver = null!;
 
-    /// <summary>A report that the agent makes later, after it has answered; set before the first dispatch.</summary>
+    /// <summary>Makes the agent's report after its answer. It is set before the first dispatch.</summary>
     public Func<JsonElement, Random, Task> Works { get; set; } = (_, _) => Task.CompletedTask;
 
     public string Url(string name) => $"{_receiver.Origin}/{name}";

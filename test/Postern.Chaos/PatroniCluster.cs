@@ -6,7 +6,7 @@ namespace Postern.Chaos;
 
 /// <summary>
 /// PostgreSQL as an operator would run it: three members under Patroni with synchronous replication, etcd to agree on
-/// who is the primary, and HAProxy that sends connections to it. All from Debian, in a folder of its own, on loopback.
+/// the primary, and HAProxy to connect to it. All are from Debian, in their own folder, on loopback.
 /// </summary>
 internal sealed class PatroniCluster : IAsyncDisposable
 {
@@ -32,7 +32,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
         Port = PostgresServer.FreePort();
     }
 
-    /// <summary>Leads to the primary.</summary>
+    /// <summary>The port that leads to the primary.</summary>
     public int Port { get; }
 
     public IEnumerable<string> LogFiles => Enumerable.Range(0, Members).Select(i => Path.Combine(_folder, $"m{i}.log"));
@@ -55,7 +55,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes the server's user and his database, as docs/scale.md says.</summary>
+    /// <summary>Creates the server's user and its database, as docs/scale.md says.</summary>
     public async Task<string> CreateDatabaseAsync()
     {
         await using var connection = new NpgsqlConnection(Superuser(seconds: 30));
@@ -77,7 +77,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
     private string ConnectionString(string user, string database) =>
         $"Host=127.0.0.1;Port={Port};Username={user};Password={SuperuserPassword};Database={database};Timeout=5";
 
-    /// <summary>The primary's machine fails: Patroni and PostgreSQL are gone at once. Returns its number.</summary>
+    /// <summary>Kills Patroni and PostgreSQL of the primary at once. Returns its number.</summary>
     public async Task<int> KillPrimaryAsync()
     {
         var primary = await PrimaryAsync();
@@ -87,7 +87,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
         return primary;
     }
 
-    /// <summary>The machine of the primary stands still: every process of it.</summary>
+    /// <summary>Freezes every process of the primary.</summary>
     public async Task<int> FreezePrimaryAsync()
     {
         var primary = await PrimaryAsync();
@@ -95,7 +95,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
         return primary;
     }
 
-    /// <summary>Patroni alone stands still: its PostgreSQL goes on, while the others choose a new primary.</summary>
+    /// <summary>Freezes only Patroni. Its PostgreSQL continues, while the others choose a new primary.</summary>
     public async Task<int> FreezePatroniAsync()
     {
         var primary = await PrimaryAsync();
@@ -103,7 +103,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
         return primary;
     }
 
-    /// <summary>An operator hands the primary's part to another member.</summary>
+    /// <summary>Makes another member the primary, as an operator would.</summary>
     public async Task<int> SwitchOverAsync()
     {
         var primary = await PrimaryAsync();
@@ -111,7 +111,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
         return primary;
     }
 
-    /// <summary>Waits until another member than that one takes writes, through HAProxy.</summary>
+    /// <summary>Waits until another member accepts writes through HAProxy.</summary>
     public async Task OtherTakesWritesAsync(int than) =>
         await WaitFor.TrueAsync(
             async () => await TakesWritesAsync() is { } port && port != _ports[than],
@@ -119,7 +119,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
             "a new primary"
         );
 
-    /// <summary>Starts a member again, or lets it go on, and waits until all of them follow the primary.</summary>
+    /// <summary>Starts or unfreezes a member, and waits until all members follow the primary.</summary>
     public async Task HealAsync(int member)
     {
         if (_patroni[member]!.HasExited)
@@ -159,7 +159,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
             }
             catch (IOException) when (left > 0)
             {
-                // Its last processes are going.
+                // Its last processes are ending.
                 await Task.Delay(100);
             }
         }
@@ -219,7 +219,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
         _patroni[i] = Start("patroni", ConfigurationOf(i));
     }
 
-    /// <summary>The port of the member that a write went to; null when none takes it.</summary>
+    /// <summary>Returns the port of the member that accepted a write; null when none did.</summary>
     private async Task<int?> TakesWritesAsync()
     {
         try
@@ -309,7 +309,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
 
     private static string ServerOf(int port, int restPort) => $"server m{port} 127.0.0.1:{port} check port {restPort}";
 
-    /// <summary>As the user postgres when this is root. The process is the program's own.</summary>
+    /// <summary>Starts a program, as the user postgres if this is root.</summary>
     private static Process Start(string program, params string[] arguments)
     {
         string[] before =

@@ -5,8 +5,8 @@ using System.Text;
 namespace Postern.Chaos;
 
 /// <summary>
-/// The one source of chance. Each actor takes a generator of its own, by its name, so that what one does is the same
-/// for a seed whatever the others do. What a seed cannot repeat is time: which request meets which fault.
+/// The one source of randomness. Each actor has its own generator, seeded with its name, so that it does the same for a
+/// seed whatever the others do. A seed cannot repeat time: which request meets which fault.
 /// </summary>
 internal sealed class Plan(Options options, string database)
 {
@@ -57,8 +57,8 @@ internal sealed class Plan(Options options, string database)
         new(BitConverter.ToInt32(SHA256.HashData(Encoding.UTF8.GetBytes($"{Seed}/{database}/{name}"))));
 
     /// <summary>
-    /// Every kind of fault comes once in each round, in an order that the seed gives. Those that were asked for come
-    /// once each, one after the other, however long it takes.
+    /// In each round every kind of fault comes once, in an order that the seed gives. Faults that were asked for come
+    /// once each, one after the other, without a time limit.
     /// </summary>
     public List<PlannedFault> Faults(TimeSpan whole, int nodes)
     {

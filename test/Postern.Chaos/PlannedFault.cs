@@ -4,9 +4,9 @@ using System.Text;
 
 namespace Postern.Chaos;
 
-/// <summary>One fault: when it begins, what, at which node, for how long, and a number of its own.</summary>
+/// <summary>One fault: when it begins, its kind, its node, its length, and a number of its own.</summary>
 internal sealed record PlannedFault(TimeSpan At, Fault Fault, int Node, TimeSpan For, int Number)
 {
-    /// <summary>By name: it comes, however late.</summary>
+    /// <summary>It was asked for by name, so it comes however late.</summary>
     public bool IsAskedFor { get; init; }
 }

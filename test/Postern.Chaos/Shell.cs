@@ -2,10 +2,10 @@ using System.Diagnostics;
 
 namespace Postern.Chaos;
 
-/// <summary>A program of the system, run to its end.</summary>
+/// <summary>Runs a program of the system to its end.</summary>
 internal static class Shell
 {
-    /// <summary>Its exit code.</summary>
+    /// <summary>Returns its exit code.</summary>
     public static async Task<int> RunAsync(string program, params string[] arguments)
     {
         using var process = Process.Start(

@@ -6,8 +6,8 @@ using Postern.Chaos.Audit;
 namespace Postern.Chaos;
 
 /// <summary>
-/// One simulation on one database: the nodes are started, everybody acts while faults come and go, then the faults are
-/// healed, what waits comes to its end, and the auditor looks at everything.
+/// One simulation on one database. The nodes are started, and all actors act while faults come and go. Then the faults
+/// end, waiting work comes to its end, and the auditor checks everything.
 /// </summary>
 internal sealed class Simulation(Options options, string database)
 {
@@ -46,7 +46,7 @@ internal sealed class Simulation(Options options, string database)
         for (var at = 10; at <= whole.TotalSeconds || !injecting.IsCompleted; at += 10)
         {
             var wait = began + (at * 1000) - ledger.Now;
-            // An actor that falls ends the simulation at once: it would no longer be what it says.
+            // A failed actor ends the simulation at once: it would no longer be what its report says.
             await Task.WhenAny([.. acting, Task.Delay((int)Math.Max(0, wait))]);
             if (injecting.IsFaulted || acting.Exists(a => a.IsFaulted))
                 break;

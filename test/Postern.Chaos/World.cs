@@ -7,7 +7,7 @@ using Postern.Support;
 namespace Postern.Chaos;
 
 /// <summary>
-/// What the actors share: the way to the server, credentials, and what one leaves for another to take up.
+/// What the actors share: the way to the server, credentials, and things that one leaves for another.
 /// </summary>
 internal sealed class World(Cluster cluster, Plan plan, Ledger ledger, Caller caller, Outside outside)
 {
@@ -22,16 +22,16 @@ internal sealed class World(Cluster cluster, Plan plan, Ledger ledger, Caller ca
     public string Decider { get; private set; } = "";
     public string CallbackSecret { get; private set; } = "";
 
-    /// <summary>Sessions that somebody may follow.</summary>
+    /// <summary>Sessions for followers.</summary>
     public ConcurrentQueue<string> Sessions { get; } = new();
 
-    /// <summary>Questions that wait for a person: of which run.</summary>
+    /// <summary>The runs whose questions wait for a person.</summary>
     public ConcurrentQueue<(string Run, string Approval)> Questions { get; } = new();
 
     public static string Sign(string body) =>
         Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), Encoding.UTF8.GetBytes(body)));
 
-    /// <summary>Agents, endpoints, triggers, services and keys, before anything fails.</summary>
+    /// <summary>Creates agents, endpoints, triggers, services and keys, before any fault.</summary>
     public async Task SetUpAsync()
     {
         Root = cluster.Nodes[0].RootKey;
@@ -98,7 +98,7 @@ internal sealed class World(Cluster cluster, Plan plan, Ledger ledger, Caller ca
         );
     }
 
-    /// <summary>Text whose length the chance gives; some of it is long, some of other alphabets.</summary>
+    /// <summary>Returns a random text, sometimes long, sometimes of another alphabet.</summary>
     public static string Words(Random random, int most)
     {
         var words = new StringBuilder();

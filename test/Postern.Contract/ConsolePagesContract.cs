@@ -2,7 +2,7 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>What the console's pages show of a thing and how it is found, on both databases.</summary>
+/// <summary>What the console's pages show, and how it is found, on both databases.</summary>
 public sealed class ConsolePagesContract
 {
     private static Task<Answer> PageAsync(TestServer server, ConsoleCookie cookie, string path) =>
@@ -43,10 +43,10 @@ public sealed class ConsolePagesContract
         var second = await PageAsync(server, reader, System.Net.WebUtility.HtmlDecode(next)["/console".Length..]);
         Assert.Equal(2, RowsOf(second).Length);
         Assert.Empty(RowsOf(second).Intersect(RowsOf(first)));
-        // The API keeps its own order: what waits longest is first.
+        // The API keeps its own order: the oldest first.
         var api = await server.GetAsync("/api/v1/approvals?status=pending");
         Assert.Equal(asked[0], api.Json.GetProperty("data")[0].GetProperty("approval_request_id").GetString());
-        // Who may not decide sees what could be chosen, too.
+        // A reader who may not decide also sees the choices.
         var page = await PageAsync(server, reader, "/approvals/" + asked[0]);
         Assert.Contains("<li dir=\"auto\">By the back", page.Text, StringComparison.Ordinal);
         var overview = await PageAsync(server, reader, "");
@@ -91,7 +91,7 @@ public sealed class ConsolePagesContract
             (await PageAsync(server, reader, "/runs/" + run)).Text,
             StringComparison.Ordinal
         );
-        // Every event is on one page of them, and each on one alone.
+        // Every event is on exactly one page.
         var last = (await server.GetAsync($"/api/v1/runs/{run}")).Json;
         Assert.Equal("running", last.GetProperty("status").GetString());
         var seen = new List<string>();
@@ -175,7 +175,7 @@ public sealed class ConsolePagesContract
         var id = (await server.GetAsync("/api/v1/sessions/hello")).String("id");
         var page = await PageAsync(server, cookie, $"/sessions/{id}?tab=records");
         Assert.Contains("tab=records&amp;channel=in\"", page.Text, StringComparison.Ordinal);
-        // What the form holds as it stands is a page.
+        // A form that contains its own question as it stands is a page.
         Assert.Equal(200, (await PageAsync(server, cookie, $"/sessions/{id}?tab=records&channel=in&at=0")).Status);
         foreach (
             var bad in (string[])
@@ -185,7 +185,7 @@ public sealed class ConsolePagesContract
                 (bad, 400),
                 (bad, (await PageAsync(server, cookie, $"/sessions/{id}?tab=records&{bad}")).Status)
             );
-        // Nor is anything written of a form that holds what is no text.
+        // A form with bytes that are not text writes nothing either.
         var (_, writer) = await ConsoleCookie.OfAsync(server, "write:sessions");
         foreach (var field in (string[])["note=%FF", "note=a%00b", "note=%ED%A0%80"])
         {
@@ -262,7 +262,7 @@ public sealed class ConsolePagesContract
         var (_, cookie) = await ConsoleCookie.OfAsync(server, "read:all");
         var overview = await PageAsync(server, cookie, "");
         Assert.Contains("<span>Disabled endpoints</span><b>1</b>", overview.Text, StringComparison.Ordinal);
-        // A schedule and what is paused are called by nobody.
+        // Nobody can call a schedule or a paused trigger.
         Assert.Contains("<span>Open triggers</span><b>1</b>", overview.Text, StringComparison.Ordinal);
         Assert.Contains("/console/endpoints?state=disabled", overview.Text, StringComparison.Ordinal);
         Assert.Contains("/console/triggers?opened=anybody", overview.Text, StringComparison.Ordinal);

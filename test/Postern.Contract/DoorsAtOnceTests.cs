@@ -6,9 +6,9 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// Every door that writes, at once, about the same session, run, question, trigger, endpoint and job: nobody waits for
-/// somebody who waits for him, and nothing is answered by a fault. So every pair of transactions that share rows meets.
-/// A new door is tried without anyone adding it.
+/// Every door that writes, at once, on the same session, run, question, trigger, endpoint and job. There is no
+/// deadlock, and no answer is a fault. So every pair of transactions that share rows meets. A new door is included
+/// automatically.
 /// </summary>
 public sealed class DoorsAtOnceTests
 {
@@ -23,7 +23,7 @@ public sealed class DoorsAtOnceTests
         await using var world = await TimeWorld.StartAsync(backend);
         var doors = world.Server.Doors.Table.Where(d => d.Method is not ("GET" or "HEAD") && Opens(d)).ToList();
         Assert.True(doors.Count > 80, $"the doors were found: {doors.Count}");
-        // Dice that always fall in the same way.
+        // Random numbers with a fixed seed.
         var dice = new Random(23);
         var (statuses, met) = (new List<int>(), new HashSet<string>(StringComparer.Ordinal));
         for (var round = 0; round < Rounds; round++)
@@ -55,7 +55,7 @@ public sealed class DoorsAtOnceTests
             dice.Shuffle(asked);
             foreach (var answer in await Task.WhenAll(asked.Select(send => send())))
             {
-                // 503: held for two seconds by those who came before. 501: never offered.
+                // 503: a row was locked for two seconds by earlier requests. 501: never offered.
                 Assert.True(answer.Status is < 500 or 501 or 503, answer.ToString());
                 statuses.Add(answer.Status);
             }
@@ -71,7 +71,7 @@ public sealed class DoorsAtOnceTests
     private static bool Opens(Door door) =>
         door.Credentials.HasFlag(Credentials.Key) || door.Credentials.HasFlag(Credentials.Console);
 
-    /// <summary>About the things of the round; where a door needs things in another state, about its own.</summary>
+    /// <summary>On the things of the round; a door that needs them in another state gets its own.</summary>
     private static async Task<DoorRequest> PrepareAsync(Door door, TimeScene scene)
     {
         try
@@ -95,7 +95,7 @@ public sealed class DoorsAtOnceTests
                 request.Bytes,
                 [("Content-Type", request.Media), .. request.Headers]
             );
-        // A form is taken once a session and name: each comes from a browser of its own.
+        // A form is accepted once for a session and name, so each comes from its own browser.
         var (_, cookie) = await ConsoleCookie.OfAsync(world.Server, "admin", "write:approvals", "read:approvals");
         var fields = request.Body as string ?? "";
         return await world.Server.SendAsync(
@@ -115,7 +115,7 @@ public sealed class DoorsAtOnceTests
             )
         );
 
-    /// <summary>The same of a relay's doors, about one plane.</summary>
+    /// <summary>The same for the doors of a relay, on one plane.</summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]

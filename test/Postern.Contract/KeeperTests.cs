@@ -114,7 +114,7 @@ public sealed class KeeperTests
             );
     }
 
-    /// <summary>Captures beyond those that are kept go some at a time, whatever their number.</summary>
+    /// <summary>Captures beyond the limit are removed in batches, whatever their number.</summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
@@ -142,7 +142,7 @@ public sealed class KeeperTests
         Assert.All(measuring.Done.Where(w => w.Writes), work => Assert.InRange(work.Rows, 0, 501));
     }
 
-    /// <summary>What somebody holds, a sweep of another node, is passed over: nobody waits, all others go.</summary>
+    /// <summary>Rows locked by a sweep of another node are skipped: nobody waits, and all others are removed.</summary>
     [Fact]
     public async Task A_sweep_waits_for_nobody()
     {
@@ -173,7 +173,7 @@ public sealed class KeeperTests
             );
             await using (await hold.ExecuteReaderAsync())
             {
-                // Held until the transaction ends.
+                // Locked until the transaction ends.
             }
             await SweepAsync();
             Assert.Equal((1, 1), await LeftAsync());

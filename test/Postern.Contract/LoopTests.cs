@@ -11,14 +11,14 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// No loop ends by surprise, whatever is thrown at it, and one thing that cannot be handled keeps no other waiting and
-/// says so where a person looks.
+/// No fault ends a loop, and an item that cannot be handled does not delay the others. Its reason is shown where a
+/// person looks for it.
 /// </summary>
 public sealed class LoopTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    /// <summary>What an idle server asks by itself it asks again after everything has failed.</summary>
+    /// <summary>After everything has failed, an idle server makes the same queries again.</summary>
     [Theory]
     [InlineData(Backend.Sqlite, "mistake")]
     [InlineData(Backend.Sqlite, "memory")]
@@ -37,7 +37,7 @@ public sealed class LoopTests
                 Seen = sql => asked.AddOrUpdate(sql, 1, (_, times) => times + 1),
             }
         );
-        // The look for changed keys comes each 0.4 s, every other one at least each 2 s.
+        // Changed keys are read every 0.4 s, everything else at least every 2 s.
         Task LooksAsync(int times) =>
             WaitFor.TrueAsync(
                 () =>
@@ -84,11 +84,11 @@ public sealed class LoopTests
             204
         );
         while (await stream.NextAsync(Patience) is not null) { }
-        Assert.Contains("held open could not be looked at", server.Log.Text, StringComparison.Ordinal);
+        Assert.Contains("A waiting request could not be checked", server.Log.Text, StringComparison.Ordinal);
         Assert.Equal(200, (await server.GetAsync("/readyz")).Status);
     }
 
-    /// <summary>What is open on a run's token ends with the run, although the first reads of the run failed.</summary>
+    /// <summary>Requests with a run's token end with the run, although the first reads of the run failed.</summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
@@ -118,7 +118,9 @@ public sealed class LoopTests
         }
     }
 
-    /// <summary>An agent whose row cannot be read: its run ends with that, the next agent's run does not.</summary>
+    /// <summary>
+    /// An agent whose row is unreadable: its run ends with that reason, the next agent's run does not.
+    /// </summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
@@ -129,7 +131,7 @@ public sealed class LoopTests
             await server.SendAsync(HttpMethod.Put, "/api/v1/agents/" + slug, server.RootKey, new { kind = "pull" });
         var run = (await server.PostAsync("/api/v1/runs", new { agent = "broken" })).String("id");
         await WaitFor.TrueAsync(async () => await CountAsync("claim_at IS NOT NULL") == 1, Patience);
-        // What a later version may have written, or a hand.
+        // A later version, or a person, may have written it.
         await server.Database.WriteAsync(async tx =>
         {
             await tx.ExecuteAsync("UPDATE run SET due_at = 1, claim_at = NULL, deadline_at = $1", tx.Now * 2);
@@ -162,7 +164,8 @@ public sealed class LoopTests
     }
 
     /// <summary>
-    /// An endpoint whose secret cannot be unsealed: the attempt is recorded with that, and is made later and later.
+    /// An endpoint whose secret cannot be decrypted: the attempt is recorded with that reason, and repeated later and
+    /// later.
     /// </summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
@@ -209,7 +212,7 @@ public sealed class LoopTests
     {
         await using var server = await TestServer.StartAsync(backend);
         var audit = server.App.Services.GetRequiredService<Audit>();
-        // Half a character: no text of PostgreSQL's.
+        // Half a character, which PostgreSQL refuses.
         audit.Note(new AuditRow(Audit.NoProject, "test.poison", Reason: "a\0b\ud83d"));
         audit.Note(new AuditRow(Audit.NoProject, "test.good", Reason: "good"));
         await WaitFor.TrueAsync(async () => await CountAsync("test.good") == 1, Patience);

@@ -139,7 +139,7 @@ public sealed partial class NodesContract
         };
         foreach (var name in poked.Keys)
             changes.Listen(name, () => poked[name]++, WatchedRow.SessionNamed(project, name));
-        var look = new RowLook(source, changes);
+        var look = new RowPoller(source, changes);
         // Once each, as it is not known since when they listen.
         await look.PollAsync(default);
         Assert.All(poked.Values, times => Assert.Equal(1, times));

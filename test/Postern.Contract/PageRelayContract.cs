@@ -164,7 +164,7 @@ public sealed class PageRelayContract
         Assert.Contains((true, $"office ({plane.Id}) asks people 8000 questions, 100 % full"), await LinesAsync());
 
         Task<List<(bool IsWeak, string Words)>> LinesAsync() =>
-            Postern.Hosting.RelayDoctor.LookAsync(relay.Database, new Postern.Settings.PosternOptions());
+            Postern.Hosting.RelayDoctor.CheckAsync(relay.Database, new Postern.Settings.PosternOptions());
     }
 
     private static Task<int> SetAsync(RelayNode relay, string column, long value) =>

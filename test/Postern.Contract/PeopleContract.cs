@@ -395,7 +395,7 @@ public sealed class PeopleContract
             var master = MasterKey.FromText("a master key for the tests, long enough");
             var lines = new List<string>();
             await foreach (
-                var line in Postern.Hosting.PlaneDoctor.LookAsync(place.Server.Database, master, options, default)
+                var line in Postern.Hosting.PlaneDoctor.CheckAsync(place.Server.Database, master, options, default)
             )
                 lines.Add(line.Message);
             return lines;

@@ -63,7 +63,7 @@ public sealed class QuotaContract
         );
     }
 
-    /// <summary>A person may set aside so many questions, however many forms are sent at once.</summary>
+    /// <summary>A person may set aside a limited number of questions, however many forms come at once.</summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
@@ -87,7 +87,7 @@ public sealed class QuotaContract
         );
     }
 
-    /// <summary>A server joins so many relays, however many commands join at once.</summary>
+    /// <summary>A server joins a limited number of relays, however many commands run at once.</summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]

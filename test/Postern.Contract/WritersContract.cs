@@ -6,7 +6,7 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// Two writers of one row at once, on both databases: what both were told holds for both, and a name is one's.
+/// Two writers of one row at once, on both databases: both answers are true afterwards, and a name has one owner.
 /// </summary>
 public sealed class WritersContract
 {
@@ -84,7 +84,7 @@ public sealed class WritersContract
                 answers,
                 a => a.Json.TryGetProperty("secret", out var secret) && secret.ValueKind != JsonValueKind.Null
             );
-            // Names that differ in case alone would share the keys of sessions.
+            // Names that differ only in case would share the keys of sessions.
             var named = await Task.WhenAll(
                 ((string[])[$"Case{i}", $"case{i}", $"CASE{i}"]).Select(n => PutAsync(n, new { kind = "pull" }))
             );

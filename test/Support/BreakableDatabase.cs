@@ -2,15 +2,15 @@ using Postern.Storage;
 
 namespace Postern.Support;
 
-/// <summary>A database that throws, at each call, whatever a test says: also what no database throws.</summary>
+/// <summary>A database that throws at each call what a test chooses, even what no database would throw.</summary>
 internal sealed class BreakableDatabase(Database inner) : Database
 {
     private int _refused;
 
-    /// <summary>Makes what is thrown; null: it works.</summary>
+    /// <summary>Makes the exception; null: it works.</summary>
     public Func<Exception>? Fault { get; set; }
 
-    /// <summary>Calls that were answered with a fault.</summary>
+    /// <summary>The number of calls that failed.</summary>
     public int Refused => Volatile.Read(ref _refused);
 
     public override Task<long> FollowClockAsync(CancellationToken cancel) => inner.FollowClockAsync(cancel);

@@ -39,7 +39,7 @@ internal sealed class FaultyDatabase(Database inner) : Database
             {
                 var faulty = new FaultyTx(tx, this);
                 var result = await command(faulty);
-                foreach (var topic in faulty.Touched)
+                foreach (var topic in faulty.NotifiedTopics)
                     tx.Notify(topic);
                 return result;
             },

@@ -45,7 +45,7 @@ internal sealed class MeasuringDatabase(Database inner) : Database
         try
         {
             var result = await command(measured);
-            foreach (var topic in measured.Touched)
+            foreach (var topic in measured.NotifiedTopics)
                 tx.Notify(topic);
             return result;
         }

@@ -213,7 +213,7 @@ public sealed class PostgresServer : IDisposable
     public void Dispose() => Stop();
 
     /// <summary>
-    /// Ends the shared one, if any test has asked for it. In a process that is cut short it ends with the process.
+    /// Stops the shared server, if a test has used it. In a process that is killed, it stops with the process.
     /// </summary>
     public static void EndShared()
     {

@@ -54,7 +54,7 @@ internal sealed class RecordingDatabase(Database inner) : Database
             Written
         );
         var result = await command(recording);
-        foreach (var topic in recording.Touched)
+        foreach (var topic in recording.NotifiedTopics)
             tx.Notify(topic);
         return result;
     }

@@ -5,8 +5,8 @@ using Postern.Support;
 namespace Postern.Support;
 
 /// <summary>
-/// Ends what all tests of a project share while the run still goes on. The runner gives a process ten seconds to end
-/// after that, and to delete hundreds of databases may take longer on a busy machine.
+/// Stops the shared servers of a project before the run ends. After the run, a process has only ten seconds, and
+/// deleting hundreds of databases may take longer on a busy machine.
 /// </summary>
 public sealed class SharedServersEnd : IDisposable
 {

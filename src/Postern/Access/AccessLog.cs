@@ -13,20 +13,20 @@ internal static partial class AccessLog
     )]
     public static partial void ClockIsOff(ILogger log, double seconds);
 
-    [LoggerMessage(EventId = 100, Level = LogLevel.Warning, Message = "Cannot look for changed keys now: {Reason}")]
+    [LoggerMessage(EventId = 100, Level = LogLevel.Warning, Message = "Cannot read changed keys now: {Reason}")]
     public static partial void WatchWaits(ILogger log, string reason);
 
     [LoggerMessage(
         EventId = 104,
         Level = LogLevel.Error,
-        Message = "Looking for changed keys failed; it is tried again"
+        Message = "Reading changed keys failed; it is tried again"
     )]
     public static partial void WatchFailed(ILogger log, Exception fault);
 
     [LoggerMessage(
         EventId = 106,
         Level = LogLevel.Warning,
-        Message = "The run {Run}, whose token holds something open, could not be read; it is tried again each second"
+        Message = "The run {Run} could not be read, but requests use its token; it is tried again each second"
     )]
     public static partial void RunUnread(ILogger log, string run, Exception fault);
 

@@ -4,9 +4,9 @@ namespace Postern.Access;
 
 /// <summary>
 /// Keeps this node's memory of access equal to the database: before the answer to a change made here
-/// (<see cref="RefreshAsync"/>), and within a second for a change made on another node or by the command line. Every
-/// <see cref="LookEvery"/>, and at once on a hint, it reads one number. While the database cannot be reached, nothing
-/// can have changed in it; the look is repeated later.
+/// (<see cref="RefreshAsync"/>), and within a second for a change made on another node or by the command line. It reads
+/// one number, every <see cref="PollInterval"/> and at once on a hint. While the database cannot be reached, nothing
+/// can have changed in it, and the read is repeated later.
 ///
 /// With that number it reads the database's schema. When the database was brought to a newer schema, the node ends, so
 /// that it never writes to a schema that it does not know.
@@ -20,16 +20,16 @@ internal sealed class AccessWatch(
     ILogger<AccessWatch> log
 ) : BackgroundService
 {
-    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(400);
 
     /// <summary>
-    /// After this time, memory is too old to let anybody in: this process stood still, or its look hangs on a dead
+    /// After this time, memory is too old to let anybody in: this process stood still, or its read hangs on a dead
     /// connection while other nodes work.
     /// </summary>
     private static readonly TimeSpan TooOld = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long one look may hang. Then it is abandoned, and made again on another connection.</summary>
-    private static readonly TimeSpan LookTime = TimeSpan.FromSeconds(2);
+    /// <summary>How long one read may hang. Then it is abandoned, and made again on another connection.</summary>
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>A clock that is off by more microseconds than this is reported.</summary>
     private const long ClockTolerance = 1_000_000;
@@ -40,19 +40,19 @@ internal sealed class AccessWatch(
     private long _version;
     private bool _clockIsWrong;
 
-    /// <summary>The timestamp at which the last successful look began; 0 before the first.</summary>
+    /// <summary>The timestamp at which the last successful read began; 0 before the first.</summary>
     private long _asOf;
 
-    /// <summary>The timestamp at which the last failed look began; 0 before the first. Guarded by _one.</summary>
+    /// <summary>The timestamp at which the last failed read began; 0 before the first. Guarded by _one.</summary>
     private long _failed;
 
     /// <summary>Raised after a change was applied: open streams check their authority.</summary>
     public event Action? Changed;
 
-    /// <summary>The last look could not read the database.</summary>
+    /// <summary>The last read of the database failed.</summary>
     public bool IsAway { get; private set; }
 
-    /// <summary>Raised when the database is away, and when it is back: <see cref="IsAway"/>.</summary>
+    /// <summary>Raised when the database becomes unreachable, and when it is back (<see cref="IsAway"/>).</summary>
     public event Action? Reached;
 
     private void Say(bool isAway)
@@ -71,7 +71,7 @@ internal sealed class AccessWatch(
 
     /// <summary>
     /// Called before somebody is let in. Makes sure that this node's memory is younger than a second, by reading if
-    /// necessary. It costs nothing while the looks come in time.
+    /// necessary. It costs nothing while the reads succeed in time.
     /// </summary>
     /// <exception cref="StorageUnavailableException">
     /// It cannot be read: nobody is let in by what was true once.</exception>
@@ -81,7 +81,7 @@ internal sealed class AccessWatch(
 
     private async Task RefreshIfOldAsync()
     {
-        // Requests that come together share one look.
+        // Requests that come together share one read.
         if (await TakeOverAsync(onlyIfOld: true))
             Changed?.Invoke();
     }
@@ -93,17 +93,17 @@ internal sealed class AccessWatch(
         var asked = clock.GetTimestamp();
         if (!onlyIfOld)
             await _one.WaitAsync();
-        else if (!await _one.WaitAsync(LookTime))
+        else if (!await _one.WaitAsync(ReadTimeout))
             throw Unanswered(null);
         try
         {
             if (onlyIfOld && IsRecent)
                 return false;
-            // Requests that waited for a failed look fail with it. Otherwise each would wait for a look of its own.
+            // Requests that waited for a failed read fail with it. Otherwise each would wait for its own read.
             if (onlyIfOld && _failed > asked)
                 throw Unanswered(null);
             var began = clock.GetTimestamp();
-            var (version, schema) = await LookAsync(began);
+            var (version, schema) = await ReadVersionsAsync(began);
             EndIfNewer(schema);
             if (version == _version)
             {
@@ -117,7 +117,7 @@ internal sealed class AccessWatch(
             await consoles.RefreshAsync(_version);
             await foreach (var page in store.RevocationsSinceAsync(_version, database.Now))
                 kept.Revocations.Add(page);
-            // Set only after everything was read: a failed look is repeated from where it began.
+            // Set only after everything was read: a failed read is repeated from where it began.
             _version = version;
             Volatile.Write(ref _asOf, began);
             return true;
@@ -128,7 +128,7 @@ internal sealed class AccessWatch(
         }
     }
 
-    private async Task<(long Access, long Schema)> LookAsync(long began)
+    private async Task<(long Access, long Schema)> ReadVersionsAsync(long began)
     {
         try
         {
@@ -146,11 +146,11 @@ internal sealed class AccessWatch(
 
     private async Task<(long Access, long Schema)> VersionsAsync()
     {
-        using var patience = new CancellationTokenSource(LookTime, clock);
+        using var patience = new CancellationTokenSource(ReadTimeout, clock);
         try
         {
             // Cancelling a statement may take as long as the statement, so this does not wait for it.
-            return await store.VersionsAsync(patience.Token).AsTask().WaitAsync(LookTime, clock);
+            return await store.VersionsAsync(patience.Token).AsTask().WaitAsync(ReadTimeout, clock);
         }
         catch (Exception fault) when (fault is OperationCanceledException or TimeoutException)
         {
@@ -201,7 +201,7 @@ internal sealed class AccessWatch(
         {
             try
             {
-                await _hint.WaitAsync(LookEvery, clock, stoppingToken);
+                await _hint.WaitAsync(PollInterval, clock, stoppingToken);
                 await RefreshAsync();
                 Say(isAway: false);
                 if (clock.GetElapsedTime(tidied) < TidyEvery)
@@ -220,7 +220,7 @@ internal sealed class AccessWatch(
             }
             catch (Exception fault)
             {
-                // A fault in one look does not end the loop, because keys must not stay valid through it.
+                // A fault in one read does not end the loop, because keys must not stay valid through it.
                 AccessLog.WatchFailed(log, fault);
             }
         }

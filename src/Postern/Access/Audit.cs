@@ -256,7 +256,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         }
     }
 
-    /// <summary>One that cannot be written keeps no other waiting: it is left out, and the log says so.</summary>
+    /// <summary>A row that cannot be written does not delay others: it is left out, and the log says so.</summary>
     private async Task WriteAllAsync(List<(CountedRefusal Refusal, long Times)> batch)
     {
         try

@@ -120,7 +120,7 @@ internal sealed class AuditStore(Database database, Projects projects, Audit aud
         return (times, isWhole);
     }
 
-    /// <summary>Ids of rows that the project may read and that begin so.</summary>
+    /// <summary>Returns the ids with this beginning, of rows that the project may read.</summary>
     public async ValueTask<List<string>> BeginningWithAsync(string project, string text, int limit)
     {
         var found = new List<string>();

@@ -7,7 +7,7 @@ namespace Postern.Access;
 /// <param name="Reason">For the audit and, for tokens, the challenge.</param>
 /// <param name="KeyId">The key, where one of its own texts was refused; never what was only claimed.</param>
 /// <param name="IsAmbiguous">Two credentials that disagree: refused whatever they are.</param>
-/// <param name="Refusal">Why the signed body could not be looked at.</param>
+/// <param name="Refusal">Why the signed body could not be read.</param>
 internal readonly record struct CredentialAnswer(
     ProjectCaller? Caller,
     UnfitCredential Why,

@@ -187,15 +187,15 @@ internal sealed class Gate(
     private static Refusal Unavailable(HttpRequest request, StorageUnavailableException fault)
     {
         if (fault is not StorageOutcomeUnknownException)
-            return Refusal.Unavailable(fault.Told);
+            return Refusal.Unavailable(fault.PublicMessage);
         var isOnce =
             HttpMethods.IsPut(request.Method)
             || HttpMethods.IsDelete(request.Method)
             || request.Headers.ContainsKey("Idempotency-Key")
             || request.Headers.ContainsKey("X-Part-Id");
         return isOnce
-            ? Refusal.Unavailable(StorageOutcomeUnknownException.ToldToRepeat)
-            : Refusal.Unavailable(fault.Told) with
+            ? Refusal.Unavailable(StorageOutcomeUnknownException.MessageToRepeat)
+            : Refusal.Unavailable(fault.PublicMessage) with
             {
                 RetryAfterSeconds = null,
                 ShouldRetry = false,

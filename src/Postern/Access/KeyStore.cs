@@ -14,7 +14,7 @@ internal sealed class KeyStore(Database database)
     /// <summary>The most addresses of a key that are stored.</summary>
     private const long MaxAddresses = 100;
 
-    /// <summary>Uses that one transaction writes.</summary>
+    /// <summary>The most uses that one transaction writes.</summary>
     private const int MarkedAtOnce = 200;
 
     public static string SealPurpose(string project, string keyId) => $"key:{project}:{keyId}";
@@ -216,10 +216,12 @@ internal sealed class KeyStore(Database database)
             ) == 1;
     }
 
-    /// <summary>Minute precision, written lazily and only forwards: no sign of a key's use rests on it.</summary>
+    /// <summary>
+    /// Written late, with the precision of a minute, and never back in time. No decision depends on it.
+    /// </summary>
     public async Task MarkUsedAsync(IReadOnlyCollection<(string Project, string Id, long At)> used)
     {
-        // In one order, so that two nodes that do it at once do not wait for one another.
+        // Always in the same order, so that two nodes do not wait for each other.
         foreach (var some in used.OrderBy(u => (u.Project, u.Id)).Chunk(MarkedAtOnce))
             await database.WriteAsync(tx => MarkUsedAsync(tx, some));
     }
@@ -240,7 +242,7 @@ internal sealed class KeyStore(Database database)
         return used.Length;
     }
 
-    /// <summary>From where keys were used; the last hundred addresses of each are kept.</summary>
+    /// <summary>Stores the addresses from which keys were used: the last hundred of each key.</summary>
     public async Task MarkAddressesAsync(IReadOnlyCollection<(string Project, string Id, string Address, long At)> used)
     {
         foreach (var some in used.OrderBy(u => (u.Project, u.Id, u.Address)).Chunk(MarkedAtOnce))

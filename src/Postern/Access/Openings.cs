@@ -42,7 +42,7 @@ internal sealed partial class Openings(Credentials held, ScopeSet scopes, bool i
         if (rule.StartsWith("the root key", StringComparison.Ordinal))
             return isFirstRoot ? new Opening(Opening.Opens, "") : Lacks(rule);
         var how = HowIn(rule);
-        var all = ScopeInWords().Matches(rule).Select(scope => (Opening?)OfScope(scope, rule, how));
+        var all = ScopeInText().Matches(rule).Select(scope => (Opening?)OfScope(scope, rule, how));
         return all.MinBy(opening => Rank(opening!.Value))
             ?? new Opening(rule.StartsWith("any", StringComparison.Ordinal) ? Opening.Opens : Opening.Asks, rule);
     }
@@ -80,5 +80,5 @@ internal sealed partial class Openings(Credentials held, ScopeSet scopes, bool i
         RegexOptions.ExplicitCapture,
         matchTimeoutMilliseconds: 1000
     )]
-    private static partial Regex ScopeInWords();
+    private static partial Regex ScopeInText();
 }

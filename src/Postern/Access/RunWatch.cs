@@ -127,7 +127,7 @@ internal sealed class RunWatch : IDisposable
             }
             catch (Exception fault)
             {
-                // Whatever it was: what is open must not outlive its run because of it.
+                // Any fault ends here: open requests must not outlive their run because of it.
                 if (tries == 0)
                     AccessLog.RunUnread(_database.Changes.Log, _run, fault);
                 await Task.Delay(Rest, _clock);

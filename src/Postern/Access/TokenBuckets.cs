@@ -55,7 +55,7 @@ internal sealed class TokenBuckets(TimeProvider clock)
     /// <param name="name">Whose bucket.</param>
     /// <param name="burst">How many it holds.</param>
     /// <param name="perSecond">How fast it fills.</param>
-    public BucketAnswer Look(string name, double burst, double perSecond)
+    public BucketAnswer Peek(string name, double burst, double perSecond)
     {
         if (!_buckets.TryGetValue(name, out var bucket))
             return new BucketAnswer(true, (int)burst, (int)burst, 0);

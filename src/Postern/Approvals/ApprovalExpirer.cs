@@ -5,7 +5,7 @@ namespace Postern.Approvals;
 /// <summary>
 /// Expires the questions that nobody has decided in time, within about a second, also after a restart. It finds them by
 /// an index and decides under the run's lock like everybody else, so any number of nodes may run it and only one acts.
-/// A look goes on until nothing is due.
+/// A poll goes on until nothing is due.
 /// </summary>
 internal sealed class ApprovalExpirer(
     Database database,

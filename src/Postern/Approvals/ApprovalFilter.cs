@@ -21,6 +21,8 @@ internal sealed record ApprovalFilter(
     /// <summary>The person whose questions set aside are left out; null: all are listed.</summary>
     public string? Person { get; init; }
 
-    /// <summary>Of what is pending, the one that expires soonest first; false: the one that waits longest.</summary>
+    /// <summary>
+    /// Orders pending questions by their expiry, the soonest first. False: by their age, the oldest first.
+    /// </summary>
     public bool SoonestFirst { get; init; }
 }

@@ -76,7 +76,7 @@ internal sealed class ApprovalStore(Database database)
             run
         );
 
-    /// <summary>A run's questions without their payloads, oldest first; of many the newest.</summary>
+    /// <summary>Returns a run's questions without their payloads, oldest first; of very many, the newest.</summary>
     public static async ValueTask<List<Approval>> OfRunAsync(Tx tx, string project, string run, int limit)
     {
         var found = await tx.ListAsync(
@@ -204,8 +204,8 @@ internal sealed class ApprovalStore(Database database)
         );
 
     /// <summary>
-    /// Since when the one waits that waits longest, of those that may be seen and are not set aside by a person; null
-    /// when none waits.
+    /// Returns the time since which the oldest visible question waits, without those that the person has set aside.
+    /// Null when none waits.
     /// </summary>
     public ValueTask<long?> WaitsSinceAsync(string project, string person, bool withInternal) =>
         database.ReadAsync(tx =>
@@ -224,7 +224,7 @@ internal sealed class ApprovalStore(Database database)
             )
         );
 
-    /// <summary>Questions whose ids begin so, with the sessions of their runs.</summary>
+    /// <summary>Returns questions by the beginning of their ids, with the sessions of their runs.</summary>
     public ValueTask<List<(string Id, string? Session)>> BeginningWithAsync(string project, string text, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -267,7 +267,7 @@ internal sealed class ApprovalStore(Database database)
         );
 
     /// <summary>
-    /// A page with payloads, newest first; of what is pending, the one that waits longest or expires soonest first.
+    /// Returns a page with payloads, newest first. Pending questions come in the order of their age or expiry.
     /// </summary>
     public ValueTask<Listed<Approval>> ListAsync(
         string project,
@@ -308,10 +308,10 @@ internal sealed class ApprovalStore(Database database)
         }
     }
 
-    /// <summary>The conditions of a list, without the place where its page begins.</summary>
+    /// <summary>The conditions of a list, except the place where its page begins.</summary>
     private static ListQuery Narrow(Tx tx, string project, ApprovalFilter filter)
     {
-        // Spelt out, so that the index of what is pending serves the list that is asked for most.
+        // Written out, so that the index of pending questions serves the most frequent list.
         var scope = "project = $1 AND removed = 0" + (IsOfPending(filter) ? " AND status = 'pending'" : "");
         var query = new ListQuery(tx, scope, project)
             .AnyOf("status", IsOfPending(filter) ? [] : filter.Statuses)
@@ -336,7 +336,7 @@ internal sealed class ApprovalStore(Database database)
         : filter.SoonestFirst ? SoonestFirst
         : LongestFirst;
 
-    /// <summary>How many of the questions that a filter finds have which status and agent.</summary>
+    /// <summary>Counts the questions that a filter finds, by status and agent.</summary>
     public ValueTask<ListCounts> CountsAsync(string project, ApprovalFilter filter) =>
         database.SearchAsync(tx =>
             ListCounts.OfAsync(

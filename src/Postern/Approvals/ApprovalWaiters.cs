@@ -90,7 +90,7 @@ internal sealed class ApprovalWaiters(
         }
     }
 
-    /// <summary>Null while the database cannot be reached; then the next look finds it.</summary>
+    /// <summary>Null while the database cannot be reached; then the next poll finds it.</summary>
     private async ValueTask<Approval?> FindAsync(Approval open)
     {
         try
@@ -108,7 +108,7 @@ internal sealed class ApprovalWaiters(
         /// <summary>Callers continue on another thread than the one that reads.</summary>
         public TaskCompletionSource<byte[]> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        /// <summary>Not disposed: it has no timer, and the last caller may leave after the look has ended.</summary>
+        /// <summary>Not disposed: it has no timer, and the last caller may leave after the poll has ended.</summary>
         public CancellationTokenSource Left { get; } = new();
 
         public int Count { get; set; }

@@ -33,7 +33,7 @@ internal abstract class BulkAction
 
     /// <summary>Returns a page of the ids that match the filter, newest first.</summary>
     /// <param name="project">Whose things.</param>
-    /// <param name="scope">What is looked for, and what the caller may see of it.</param>
+    /// <param name="scope">The filter, and what the caller may see of it.</param>
     /// <param name="after">Where the page begins; null: at the beginning.</param>
     /// <param name="limit">Ids of a page at most.</param>
     /// <param name="cancel">The request's.</param>

@@ -150,7 +150,7 @@ internal sealed class BulkStore(Database database)
     /// <param name="job">As it was claimed.</param>
     /// <param name="status">How.</param>
     /// <param name="why">Why it was stopped; null when it is done.</param>
-    /// <param name="waits">How long it is looked at what of it arrives; null: not at all.</param>
+    /// <param name="waits">How long arrivals of its deliveries are counted; null: not at all.</param>
     public Task<int> EndAsync(BulkJob job, string status, string? why, TimeSpan? waits) =>
         database.WriteAsync(tx =>
         {
@@ -219,7 +219,7 @@ internal sealed class BulkStore(Database database)
             )
         );
 
-    /// <summary>Jobs whose ids begin so.</summary>
+    /// <summary>Returns jobs by the beginning of their ids.</summary>
     public ValueTask<List<BulkJob>> BeginningWithAsync(string project, string text, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(

@@ -30,8 +30,8 @@ internal sealed class BulkWorker(
     private readonly BulkAction[] _actions = [.. actions];
     private bool _recovered = !database.IsEmbedded;
 
-    /// <summary>Each look is a transaction of an idle node on PostgreSQL.</summary>
-    protected override TimeSpan NextLook => Database.IsEmbedded ? LookEvery : TimeSpan.FromSeconds(2);
+    /// <summary>Each poll is a transaction of an idle node on PostgreSQL.</summary>
+    protected override TimeSpan NextPoll => Database.IsEmbedded ? PollInterval : TimeSpan.FromSeconds(2);
 
     protected override async Task<bool> PollAsync(CancellationToken stop)
     {
@@ -44,7 +44,7 @@ internal sealed class BulkWorker(
             return false;
         var claimed = await store.ClaimAsync(JobsAtOnce, Lease);
         var went = await Task.WhenAll(claimed.Select(job => WorkAsync(job, stop)));
-        // A job that could not go on is tried by the next look, not at once.
+        // A job that could not go on is tried by the next poll, not at once.
         return went.Any(one => one);
     }
 
@@ -62,11 +62,11 @@ internal sealed class BulkWorker(
         }
         catch (StorageUnavailableException fault)
         {
-            LookLog.Waits(Log, GetType().Name, fault.Message);
+            PollLog.Waits(Log, GetType().Name, fault.Message);
         }
         catch (Exception fault) when (fault is not OperationCanceledException)
         {
-            LookLog.OneFailed(Log, job.Id, fault);
+            PollLog.OneFailed(Log, job.Id, fault);
         }
         // Its lease runs out, and then it is claimed again; the fault may be over by then.
         return false;
@@ -132,7 +132,7 @@ internal sealed class BulkWorker(
         catch (Exception fault) when (fault is not (LeaseLostException or StorageUnavailableException))
         {
             // An item that cannot be done does not stop the others.
-            LookLog.OneFailed(Log, item.Id, fault);
+            PollLog.OneFailed(Log, item.Id, fault);
             await SkipAsync(item, place, Skip.Broken);
         }
         return true;

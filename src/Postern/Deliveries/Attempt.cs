@@ -6,7 +6,7 @@ namespace Postern.Deliveries;
 /// <param name="Response">The first KiB of the response's body, as text.</param>
 /// <param name="RetryAfter">What the receiver asked for.</param>
 /// <param name="Directive">The response's header <c>webhook-delivery</c>.</param>
-/// <param name="Answer">The body of a 2xx, where the purpose looks at it.</param>
+/// <param name="Answer">The body of a 2xx, if the purpose reads it.</param>
 internal sealed record Attempt(
     long At,
     long DurationMilliseconds,

@@ -18,7 +18,7 @@ internal sealed class DeliveryKeeper(
 {
     private const int Batch = 200;
 
-    /// <summary>Microseconds between two looks at disabled endpoints.</summary>
+    /// <summary>Microseconds between two polls of disabled endpoints.</summary>
     private const long DisabledEvery = 5_000_000;
     private long _lookedAt;
 
@@ -35,7 +35,7 @@ internal sealed class DeliveryKeeper(
             async endpoint =>
             {
                 await EndWaitingAsync(endpoint.Project, endpoint.Id, endpoint.Reason, stop);
-                // A locked row is left to the next look.
+                // A locked row is left to the next poll.
                 return false;
             },
             stop
@@ -51,7 +51,7 @@ internal sealed class DeliveryKeeper(
     }
 
     /// <summary>
-    /// Ends everything that waits for a disabled endpoint, in batches. A locked row is left to the next look.
+    /// Ends everything that waits for a disabled endpoint, in batches. A locked row is left to the next poll.
     /// </summary>
     private async Task EndWaitingAsync(string project, string id, string reason, CancellationToken stop)
     {

@@ -26,7 +26,7 @@ internal sealed class DeliveryMatches(Database database)
     public static ValueTask<bool> IsFoundAsync(Tx tx, string project, string id, DeliveryFilter filter) =>
         DeliveryStore.Narrow(tx, project, filter).IsFoundAsync(Newest, id);
 
-    /// <summary>How many of what a filter finds have which status and purpose, and go to whom.</summary>
+    /// <summary>Counts the deliveries that a filter finds, by status, purpose and endpoint.</summary>
     public ValueTask<ListCounts> CountsAsync(string project, DeliveryFilter filter) =>
         database.SearchAsync(tx =>
             ListCounts.OfAsync(

@@ -128,11 +128,11 @@ internal sealed class DeliverySender(
         return request;
     }
 
-    /// <summary>The headers of an attempt, beside those of its content.</summary>
-    /// <param name="id">The delivery's.</param>
-    /// <param name="seconds">When the attempt is made, since 1970.</param>
-    /// <param name="signature">Of every live secret.</param>
-    /// <param name="attempt">From 1.</param>
+    /// <summary>Returns the headers of an attempt, except those of its content.</summary>
+    /// <param name="id">The id of the delivery.</param>
+    /// <param name="seconds">The time of the attempt, in seconds since 1970.</param>
+    /// <param name="signature">The signatures with every live secret.</param>
+    /// <param name="attempt">The number of the attempt, from 1.</param>
     public static IReadOnlyList<(string Name, string Value)> HeadersOf(
         string id,
         long seconds,

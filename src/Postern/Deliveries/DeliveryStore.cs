@@ -9,8 +9,8 @@ namespace Postern.Deliveries;
 /// </summary>
 internal sealed class DeliveryStore(Database database)
 {
-    private const int DueALook = 2048;
-    private const int WalkALook = 256;
+    private const int DueAtOnce = 2048;
+    private const int WalkedAtOnce = 256;
 
     /// <summary>
     /// Returns endpoints with something due, in their order. One statement finds those of the oldest due deliveries
@@ -31,10 +31,10 @@ internal sealed class DeliveryStore(Database database)
                 """,
                 r => (Endpoint: (r.GetString(0), r.GetString(1)), Due: r.GetInt64(2)),
                 tx.Now,
-                DueALook
+                DueAtOnce
             );
             var found = oldest.Select(o => o.Endpoint).ToHashSet();
-            if (oldest.Sum(o => o.Due) >= DueALook)
+            if (oldest.Sum(o => o.Due) >= DueAtOnce)
                 walked = await WalkAsync(tx, walked, found);
             return (found.OrderBy(e => e, PlaceOrder).ToList(), walked);
         });
@@ -55,7 +55,7 @@ internal sealed class DeliveryStore(Database database)
     )
     {
         var at = after;
-        for (var step = 0; step < WalkALook; step++)
+        for (var step = 0; step < WalkedAtOnce; step++)
         {
             var next = await tx.FirstAsync<(string Project, string Endpoint, long DueAt)?>(
                 """
@@ -190,8 +190,8 @@ internal sealed class DeliveryStore(Database database)
             id
         );
 
-    /// <summary>The ids that begin so.</summary>
-    /// <param name="shown">A condition on the table that it must fulfil; null: none.</param>
+    /// <summary>Returns the ids with this beginning.</summary>
+    /// <param name="shown">A condition on the row; null: none.</param>
     public ValueTask<List<string>> BeginningWithAsync(string project, string text, string? shown, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -219,7 +219,7 @@ internal sealed class DeliveryStore(Database database)
 
     /// <param name="project">Whose it is.</param>
     /// <param name="id">Its id.</param>
-    /// <param name="shown">A condition on the table that it must fulfil; null: none.</param>
+    /// <param name="shown">A condition on the row; null: none.</param>
     public ValueTask<Delivery?> FindAsync(string project, string id, string? shown = null) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(

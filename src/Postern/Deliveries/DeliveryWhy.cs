@@ -23,7 +23,7 @@ internal sealed class DeliveryWhy(DeliveryWorker worker)
         if (pending.Count == 0)
             return whys;
         var tried = pending.Where(d => d.Attempts > 0).Select(d => d.Id).ToList();
-        var last = await DeliveryLooks.LastAttemptsAsync(tx, pending[0].Project, tried);
+        var last = await DeliveryQueries.LastAttemptsAsync(tx, pending[0].Project, tried);
         foreach (var delivery in pending)
             whys[delivery.Id] = Of(delivery, last.GetValueOrDefault(delivery.Id));
         return whys;

@@ -16,7 +16,7 @@ namespace Postern.Deliveries;
 /// </summary>
 internal sealed partial class DeliveryWorker : SignalledPollingLoop
 {
-    private const int EndpointsALook = 512;
+    private const int EndpointsAtOnce = 512;
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan RecordEvery = TimeSpan.FromSeconds(1);
@@ -77,12 +77,12 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
         await GiveBackWaitingAsync();
         while (IsSending && !cancellationToken.IsCancellationRequested)
         {
-            await Due.WaitAsync(LookEvery, _clock, CancellationToken.None);
+            await Due.WaitAsync(PollInterval, _clock, CancellationToken.None);
             await TryRenewAsync();
         }
         await _cut.CancelAsync();
         for (var began = _clock.GetTimestamp(); IsSending && _clock.GetElapsedTime(began) < GivesBackWithin; )
-            await Due.WaitAsync(LookEvery, _clock, CancellationToken.None);
+            await Due.WaitAsync(PollInterval, _clock, CancellationToken.None);
     }
 
     public override void Dispose()
@@ -145,7 +145,7 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
         lock (_gate)
         {
             var free = _options.Deliveries.Concurrency - _underWay;
-            foreach (var (project, endpoint) in due.Take(EndpointsALook))
+            foreach (var (project, endpoint) in due.Take(EndpointsAtOnce))
             {
                 _at = (project, endpoint);
                 if (!_lanes.TryGetValue((project, endpoint), out var lane))
@@ -175,14 +175,14 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
         return claimed.Count;
     }
 
-    protected override TimeSpan NextLook
+    protected override TimeSpan NextPoll
     {
         get
         {
             lock (_gate)
             {
                 var now = Database.Now;
-                var next = now + (long)LookEvery.TotalMicroseconds;
+                var next = now + (long)PollInterval.TotalMicroseconds;
                 foreach (var lane in _lanes.Values)
                 {
                     if (lane.IsOpen(now))
@@ -308,8 +308,8 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
     }
 
     /// <summary>
-    /// One that cannot be made or recorded is a try that failed, with its reason: it comes again later and later, and
-    /// ends like one that nobody takes. A database that is away is no fault of the delivery.
+    /// An attempt that cannot be made or recorded counts as failed, with its reason. It is tried again later and later,
+    /// and ends like a delivery that nobody accepts. An unreachable database is not counted.
     /// </summary>
     private async Task SetAsideAsync(Delivery delivery, Exception fault)
     {
@@ -322,7 +322,7 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
         }
         catch (Exception again)
         {
-            // Its lease runs out, and its time too.
+            // Its lease and its time run out.
             DeliveryLog.Waits(Log, again.Message);
         }
     }

@@ -122,7 +122,8 @@ internal sealed class EndpointActions(
     /// <summary>Sets a new signing secret; the old one also signs during the overlap.</summary>
     public async ValueTask<Checked<RotatedSecret>> RotateAsync(Tx tx, string project, string id, long overlapSeconds)
     {
-        // One that is being changed meanwhile keeps the secret that it had been read with: one of the two comes first.
+        // An endpoint that is being changed meanwhile keeps the secret that was read: one of the two writes comes
+        // first.
         await ProjectQuota.LockAsync(tx, project);
         var secret = SigningSecret.New();
         var until = tx.Now + (overlapSeconds * 1_000_000);

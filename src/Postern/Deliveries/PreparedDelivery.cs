@@ -4,7 +4,7 @@ namespace Postern.Deliveries;
 /// <param name="Secrets">Every live secret signs.</param>
 /// <param name="RatePerSecond">At most so many a second to this endpoint; null: no limit of its own.</param>
 /// <param name="MaxTries">Fewer tries than the schedule has; null: all of them.</param>
-/// <param name="MaxAnswer">Bytes of the body of a 2xx that are kept for the purpose; 0: it is not looked at.</param>
+/// <param name="MaxAnswer">Bytes of the body of a 2xx that are kept for the purpose; 0: it is not read.</param>
 internal sealed record PreparedDelivery(
     string Url,
     IReadOnlyList<string> Secrets,

@@ -11,6 +11,6 @@ internal static class SendCategory
     public const string Tls = "tls";
     public const string AddressRefused = "address_refused";
 
-    /// <summary>The server itself could not make the request, or keep what came of it.</summary>
+    /// <summary>The server itself could not make the request, or not store its answer.</summary>
     public const string Failed = "failed";
 }

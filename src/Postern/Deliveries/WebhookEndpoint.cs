@@ -70,7 +70,7 @@ internal sealed record WebhookEndpoint
 
     public static string SealPurpose(string project, string id) => $"endpoint:{project}:{id}";
 
-    public bool Takes(string type) =>
+    public bool SubscribesTo(string type) =>
         Events.Any(e =>
             e == "*"
             || e == type

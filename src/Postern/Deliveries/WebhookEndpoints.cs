@@ -29,7 +29,9 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     )
     {
         var endpoints = await Expect(tx, project);
-        return endpoints.Count == 0 ? [] : [.. endpoints.Where(e => e.Takes(type)).Select(e => (e.Id, e.Ordered))];
+        return endpoints.Count == 0
+            ? []
+            : [.. endpoints.Where(e => e.SubscribesTo(type)).Select(e => (e.Id, e.Ordered))];
     }
 
     public static ValueTask<WebhookEndpoint?> FindAsync(Tx tx, string project, string id) =>
@@ -43,7 +45,7 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     public ValueTask<WebhookEndpoint?> FindAsync(string project, string id) =>
         database.ReadAsync(tx => FindAsync(tx, project, id));
 
-    /// <param name="onlyDisabled">Only those that nothing is sent to.</param>
+    /// <param name="onlyDisabled">Only disabled endpoints.</param>
     public ValueTask<List<WebhookEndpoint>> ListAsync(
         string project,
         string after,

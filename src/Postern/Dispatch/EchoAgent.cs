@@ -34,7 +34,7 @@ internal sealed class EchoAgent(
         var turn = $"{run.Id}:{session.TurnInSeq}";
         var renewed = clock.GetTimestamp();
         var place = 0;
-        foreach (var chunk in Chunks(turn, await ToldAsync(session, name)))
+        foreach (var chunk in Chunks(turn, await RequestTextAsync(session, name)))
         {
             if (await AppendAsync(name, turn, place++, chunk, run) is not { } done)
                 return;
@@ -105,7 +105,7 @@ internal sealed class EchoAgent(
     /// Returns the texts that this turn answers: the messages on <c>in</c> since the last answer, or the one with which
     /// the session was started.
     /// </summary>
-    private async Task<string> ToldAsync(Session session, SessionRef name)
+    private async Task<string> RequestTextAsync(Session session, SessionRef name)
     {
         var told = new List<string>();
         var after = session.InAnsweredSeq;

@@ -36,7 +36,7 @@ internal sealed class Handover(
             await echo.TakeTurnAsync(turn.Run, turn.Session, stop);
     }
 
-    /// <summary>It could not be given to its agent, however often that was tried: the run ends with that.</summary>
+    /// <summary>Ends a run that could not be given to its agent after many tries.</summary>
     public Task GiveUpAsync(Run claimed) =>
         EndAsync(
             claimed,

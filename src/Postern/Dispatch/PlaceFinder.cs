@@ -6,19 +6,19 @@ using Postern.Storage;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// Finds places for waiting runs that were missed (<see cref="AgentPlaces"/>). Each look reads some agents, one after
+/// Finds places for waiting runs that were missed (<see cref="AgentPlaces"/>). Each poll reads some agents, one after
 /// another, and writes only when there is a place.
 /// </summary>
 internal sealed class PlaceFinder(Database database)
 {
-    private const int AgentsALook = 256;
+    private const int AgentsAtOnce = 256;
     private const int WakesAtOnce = 256;
     private AgentName _after = new("", "");
 
-    /// <summary>Reads the agents after those of the last look; after the last agent it begins again.</summary>
-    public async Task LookAsync()
+    /// <summary>Reads the agents after those of the last poll; after the last agent it begins again.</summary>
+    public async Task PollAsync()
     {
-        for (var look = 0; look < AgentsALook; look++)
+        for (var tried = 0; tried < AgentsAtOnce; tried++)
         {
             var next = await database.ReadAsync(tx => AgentPlaces.NextAgentAsync(tx, _after));
             _after = next ?? new AgentName("", "");

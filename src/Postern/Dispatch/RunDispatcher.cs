@@ -29,7 +29,7 @@ internal sealed class RunDispatcher(
 
     private const int MaxFailures = 5;
 
-    /// <summary>Runs whose failures are remembered; beyond that all are forgotten, and counted anew.</summary>
+    /// <summary>How many runs with failures are remembered. Beyond it all are forgotten, and counted again.</summary>
     private const int MaxRemembered = 10_000;
     private readonly ConcurrentDictionary<string, int> _failures = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _slots = new(options.Runs.DispatchConcurrency);
@@ -49,7 +49,7 @@ internal sealed class RunDispatcher(
         if (_woke == 0 || _clock.GetElapsedTime(_woke) > WakeEvery)
         {
             _woke = _clock.GetTimestamp();
-            await _places.LookAsync();
+            await _places.PollAsync();
         }
         var claimed = _slots.CurrentCount == 0 ? [] : await runs.ClaimDueAsync(_slots.CurrentCount, Lease);
         foreach (var run in claimed)
@@ -64,10 +64,10 @@ internal sealed class RunDispatcher(
     {
         await base.StopAsync(cancellationToken);
         while (IsWorking && !cancellationToken.IsCancellationRequested)
-            await Due.WaitAsync(LookEvery, _clock, CancellationToken.None);
+            await Due.WaitAsync(PollInterval, _clock, CancellationToken.None);
         await _cut.CancelAsync();
         for (var began = _clock.GetTimestamp(); IsWorking && _clock.GetElapsedTime(began) < GivesBackWithin; )
-            await Due.WaitAsync(LookEvery, _clock, CancellationToken.None);
+            await Due.WaitAsync(PollInterval, _clock, CancellationToken.None);
     }
 
     private bool IsWorking => _slots.CurrentCount < options.Runs.DispatchConcurrency;
@@ -105,13 +105,13 @@ internal sealed class RunDispatcher(
         catch (Exception fault)
         {
             // Its lease runs out.
-            LookLog.Waits(Log, GetType().Name, fault.Message);
+            PollLog.Waits(Log, GetType().Name, fault.Message);
         }
     }
 
     /// <summary>
-    /// A run that cannot be given to its agent again and again is ended with that reason, rather than tried until its
-    /// time is over. A database that is away is no fault of the run.
+    /// Ends a run with the reason when it could not be given to its agent many times, instead of trying until its
+    /// deadline. An unreachable database is not counted.
     /// </summary>
     private async Task CountFailureAsync(Run run, Exception fault)
     {
@@ -128,8 +128,8 @@ internal sealed class RunDispatcher(
         }
         catch (Exception again)
         {
-            // It is counted anew.
-            LookLog.OneFailed(Log, run.Id, again);
+            // It is counted again.
+            PollLog.OneFailed(Log, run.Id, again);
         }
     }
 

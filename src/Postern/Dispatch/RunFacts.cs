@@ -34,11 +34,11 @@ internal sealed record RunFacts(
         foreach (var slug in runs.Where(r => r.ClaimAt is not null).Select(r => r.Agent).Distinct())
             asked[slug] = await AgentAsks.LastAsync(tx, project, slug);
         return new RunFacts(
-            await DeliveryLooks.PendingAboutAsync(tx, project, ids, AgentDispatch.PurposeName),
+            await DeliveryQueries.PendingAboutAsync(tx, project, ids, AgentDispatch.PurposeName),
             await RunDue.IdleUntilAsync(tx, project, ids),
             agents,
             asked,
-            await SessionLooks.TurnsAsync(tx, project, [.. runs.Select(r => r.Session).OfType<string>().Distinct()])
+            await SessionQueries.TurnsAsync(tx, project, [.. runs.Select(r => r.Session).OfType<string>().Distinct()])
         );
     }
 }

@@ -46,8 +46,8 @@ internal sealed class WhyNotDone(DeliveryWorker worker)
         if (live.Count == 0)
             return whys;
         var project = live[0].Project;
-        var turns = await SessionLooks.TurnsAsync(tx, project, [.. live.Select(c => c.Session!).Distinct()]);
-        var runs = await RunLooks.FindAllAsync(tx, project, [.. live.Select(c => c.Run).OfType<string>().Distinct()]);
+        var turns = await SessionQueries.TurnsAsync(tx, project, [.. live.Select(c => c.Session!).Distinct()]);
+        var runs = await RunQueries.FindAllAsync(tx, project, [.. live.Select(c => c.Run).OfType<string>().Distinct()]);
         var ofRuns = await OfAllAsync(tx, runs);
         foreach (var capture in live)
             if (OfCapture(capture, turns.GetValueOrDefault(capture.Session!), ofRuns) is { } why)

@@ -122,7 +122,7 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
         if (master is not null)
             await CheckSecretsAsync(database, master);
         await ShowWorkAsync(database);
-        foreach (var (isWeak, description) in await RelayDoctor.LookAsync(database, _options))
+        foreach (var (isWeak, description) in await RelayDoctor.CheckAsync(database, _options))
         {
             if (isWeak)
                 Weak(new WeakSpot("relay", description));
@@ -135,7 +135,7 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
     {
         foreach (var spot in await WeakSpots.OfSecretsAsync(database, master))
             Weak(spot);
-        await foreach (var line in PlaneDoctor.LookAsync(database, master, _options, cancel))
+        await foreach (var line in PlaneDoctor.CheckAsync(database, master, _options, cancel))
             Tell(line);
     }
 

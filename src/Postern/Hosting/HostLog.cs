@@ -20,7 +20,7 @@ internal static partial class HostLog
     [LoggerMessage(
         EventId = 402,
         Level = LogLevel.Information,
-        Message = "Stopping: {Streams} streams are told, writes under way finish"
+        Message = "Stopping: {Streams} streams are closed, writes under way finish"
     )]
     public static partial void Stopping(ILogger log, int streams);
 

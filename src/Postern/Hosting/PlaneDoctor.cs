@@ -20,7 +20,7 @@ internal static class PlaneDoctor
     /// <summary>A line, and whether it reports a fault.</summary>
     internal sealed record Line(bool IsWrong, bool IsWeak, string Message);
 
-    public static async IAsyncEnumerable<Line> LookAsync(
+    public static async IAsyncEnumerable<Line> CheckAsync(
         Database database,
         MasterKey master,
         PosternOptions options,

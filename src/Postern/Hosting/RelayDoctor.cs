@@ -23,7 +23,7 @@ internal static class RelayDoctor
     /// <summary>
     /// Returns a line for each plane, and whether it is a weak spot; none when the database is no relay's.
     /// </summary>
-    public static async Task<List<(bool IsWeak, string Description)>> LookAsync(
+    public static async Task<List<(bool IsWeak, string Description)>> CheckAsync(
         Database database,
         PosternOptions options
     )

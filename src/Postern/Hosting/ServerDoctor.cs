@@ -22,7 +22,7 @@ internal sealed class ServerDoctor(Database database, MasterKey master, PosternO
         await _one.WaitAsync();
         try
         {
-            return _last is { } last && database.Now - last.At < KeptFor ? last : _last = await LookAsync();
+            return _last is { } last && database.Now - last.At < KeptFor ? last : _last = await CheckAsync();
         }
         finally
         {
@@ -30,7 +30,7 @@ internal sealed class ServerDoctor(Database database, MasterKey master, PosternO
         }
     }
 
-    private async Task<DoctorReport> LookAsync()
+    private async Task<DoctorReport> CheckAsync()
     {
         var found = WeakSpots.OfSettings(options, null).Select(Finding).ToList();
         using var until = new CancellationTokenSource(Patience, clock);

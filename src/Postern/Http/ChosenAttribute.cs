@@ -37,11 +37,11 @@ internal sealed class ChosenAttribute : AnyJsonAttribute
         };
         if (_types.Contains(type, StringComparer.Ordinal))
             return true;
-        fields.Fault(name, "must be " + string.Join(" or ", _types.Select(WordsOf)));
+        fields.Fault(name, "must be " + string.Join(" or ", _types.Select(NameOf)));
         return false;
     }
 
-    private static string WordsOf(string type) =>
+    private static string NameOf(string type) =>
         type switch
         {
             "object" => "an object",

@@ -4,14 +4,14 @@ using System.Text.Unicode;
 
 namespace Postern.Http;
 
-/// <summary>Names and values as forms and queries write them: <c>a=b&amp;c=%20</c>.</summary>
+/// <summary>Names and values as in forms and queries: <c>a=b&amp;c=%20</c>.</summary>
 internal static class EncodedText
 {
     /// <summary>
-    /// The name of the first field whose bytes are no UTF-8; null when all are text. What reads fields leaves such
-    /// bytes as they are written, so that another text would be taken than was sent.
+    /// Returns the name of the first field whose bytes are not UTF-8; null when all are text. The reader of fields
+    /// leaves such bytes encoded, so another text would be taken than was sent.
     /// </summary>
-    /// <param name="text">Without the question mark of a query.</param>
+    /// <param name="text">A query without its question mark.</param>
     public static string? FirstUnfit(string text)
     {
         foreach (var pair in text.Split('&'))

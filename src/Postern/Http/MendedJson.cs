@@ -16,7 +16,7 @@ internal static class MendedJson
     private const int EscapeLength = 6;
 
     /// <summary>Returns the text, mended; the same bytes when there is nothing to mend.</summary>
-    /// <param name="json">Valid UTF-8; whether it is JSON is not looked at.</param>
+    /// <param name="json">Valid UTF-8; it need not be JSON.</param>
     public static ReadOnlyMemory<byte> Of(ReadOnlyMemory<byte> json) => Of(json, keepsNul: false);
 
     private static ReadOnlyMemory<byte> Of(ReadOnlyMemory<byte> json, bool keepsNul)

@@ -8,7 +8,7 @@ namespace Postern.Live;
 /// client then loads what it shows. It also reports once at its beginning, because it cannot know what happened between
 /// the page and the stream or before a reconnect; so nothing is missed.
 /// </summary>
-/// <param name="beside">What else is to be sent; null when there is nothing.</param>
+/// <param name="beside">Returns another frame to send; null when there is none.</param>
 internal sealed class ChangeStream(
     LiveStream stream,
     Database database,

@@ -58,7 +58,7 @@ internal sealed class HeldWait : IHeldRequest
             return;
         try
         {
-            // The waiting request continues on another thread than the one that looks.
+            // The waiting request continues on another thread than the one that wakes it.
             _ = _over.CancelAsync();
         }
         catch (ObjectDisposedException)

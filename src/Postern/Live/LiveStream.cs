@@ -51,7 +51,7 @@ internal sealed class LiveStream : IHeldRequest
 
     public long TimesOutAt { get; }
 
-    /// <summary>The loop has something to do later, so it is woken at each look.</summary>
+    /// <summary>The loop has something to do later, so it is woken at each check.</summary>
     public bool IsLookedAt { get; set; }
 
     public bool TimedOut => _registry.Clock.GetTimestamp() >= TimesOutAt;

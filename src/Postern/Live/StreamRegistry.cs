@@ -24,7 +24,7 @@ internal sealed partial class StreamRegistry(
     /// <summary>The number of closed streams that is worth a garbage collection.</summary>
     private const int CollectAfter = 1000;
     private static readonly TimeSpan CollectEvery = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(500);
     private readonly ConcurrentDictionary<IHeldRequest, byte> _held = new();
     private readonly ConcurrentDictionary<(string Project, string Credential, string Name), int> _open = new();
     private readonly Meter _meter = new("Postern");
@@ -102,13 +102,13 @@ internal sealed partial class StreamRegistry(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         _meter.CreateObservableGauge("postern.streams.open", () => Count, "{stream}", "Open event streams");
-        access.Changed += LookAtAll;
+        access.Changed += CheckAll;
         try
         {
-            using var timer = new PeriodicTimer(LookEvery, clock);
+            using var timer = new PeriodicTimer(PollInterval, clock);
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                LookAtAll();
+                CheckAll();
                 GiveBackMemory();
             }
         }
@@ -118,7 +118,7 @@ internal sealed partial class StreamRegistry(
         }
         finally
         {
-            access.Changed -= LookAtAll;
+            access.Changed -= CheckAll;
         }
     }
 
@@ -148,10 +148,10 @@ internal sealed partial class StreamRegistry(
     }
 
     /// <summary>
-    /// Also called by whoever has changed something about access: what is wrong with one request is neither his fault
-    /// nor the other requests'.
+    /// Also called after a change of access. A fault of one request must neither fail that change nor reach the other
+    /// requests.
     /// </summary>
-    private void LookAtAll()
+    private void CheckAll()
     {
         foreach (var stream in _held.Keys)
         {
@@ -169,7 +169,7 @@ internal sealed partial class StreamRegistry(
     [LoggerMessage(
         EventId = 201,
         Level = LogLevel.Error,
-        Message = "A request that is held open could not be looked at"
+        Message = "A waiting request could not be checked"
     )]
     private static partial void LookFailed(ILogger log, Exception fault);
 }

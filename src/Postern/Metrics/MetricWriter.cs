@@ -24,7 +24,7 @@ internal sealed partial class MetricWriter(
     public const int MaxRows = 5_000;
     private const int MaxWaiting = 5;
 
-    /// <summary>Levels are read in one of so many looks.</summary>
+    /// <summary>Levels are read in one of so many polls.</summary>
     private const int SampleEvery = 5;
     private readonly Dictionary<(string Project, Measure Measure), TallyRow> _minuteRows = [];
     private readonly Dictionary<(string Project, Measure Measure), TallyRow> _hourRows = [];
@@ -69,7 +69,7 @@ internal sealed partial class MetricWriter(
         catch (Exception fault) when (fault is not OutOfMemoryException)
         {
             // The server stops: this minute is lost.
-            LookLog.Waits(Log, nameof(MetricWriter), fault.Message);
+            PollLog.Waits(Log, nameof(MetricWriter), fault.Message);
         }
     }
 

@@ -28,7 +28,7 @@ internal sealed class DispatchPages(FormWrites writes, RunReader runs, Redeliver
             form,
             async tx =>
             {
-                var pending = await DeliveryLooks.PendingAboutAsync(
+                var pending = await DeliveryQueries.PendingAboutAsync(
                     tx,
                     run.Project,
                     [run.Id],

@@ -86,7 +86,7 @@ internal sealed class EndpointPages(
             return PageRefusals.NotFound;
         var key = WebhookEndpoints.KeyOf(endpoint.Id);
         var recent = await database.ReadAsync(tx =>
-            DeliveryLooks.EndedAsync(tx, context.Project, key, context.Now - Day)
+            DeliveryQueries.EndedAsync(tx, context.Project, key, context.Now - Day)
         );
         return await writer.PageAsync<EndpointPage, EndpointModel>(
             context,

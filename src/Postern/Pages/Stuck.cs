@@ -41,7 +41,7 @@ internal sealed class Stuck(Database database, ApprovalStore approvals, HiddenSu
         {
             foreach (var thing in await RunsAsync(tx, project, isAdmin))
                 Add(thing);
-            foreach (var (session, since) in await SessionLooks.WithoutRunAsync(tx, project, isAdmin, Most))
+            foreach (var (session, since) in await SessionQueries.WithoutRunAsync(tx, project, isAdmin, Most))
                 Add(StuckThing.OfSession(session, since));
             return await SlowCaptures.FindAsync(tx, project, Quick, Usual, Most);
         });
@@ -71,12 +71,12 @@ internal sealed class Stuck(Database database, ApprovalStore approvals, HiddenSu
     {
         var ofRun = SessionStore.ShownTo(isAdmin, "run");
         var ofDelivery = hidden.ShownTo(isAdmin, "delivery");
-        var found = await DeliveryLooks.TriedAsync(tx, project, AgentDispatch.PurposeName, ofDelivery, Most);
+        var found = await DeliveryQueries.TriedAsync(tx, project, AgentDispatch.PurposeName, ofDelivery, Most);
         var since = tx.Now - WhyNotDone.WithoutWorker;
         foreach (var agent in await AgentStore.WithoutWorkerAsync(tx, project, since, MostAgents))
-            found.AddRange(await RunLooks.ClaimableAsync(tx, project, agent, ofRun, Most));
-        found.AddRange(await RunLooks.SilentAsync(tx, project, ofRun, Most));
-        found.AddRange(await SessionLooks.SilentTurnsAsync(tx, project, isAdmin, Most));
+            found.AddRange(await RunQueries.ClaimableAsync(tx, project, agent, ofRun, Most));
+        found.AddRange(await RunQueries.SilentAsync(tx, project, ofRun, Most));
+        found.AddRange(await SessionQueries.SilentTurnsAsync(tx, project, isAdmin, Most));
         return [.. found.Select(f => StuckThing.OfRun(f.Item1, f.Item2))];
     }
 }

@@ -40,7 +40,7 @@ internal sealed class StuckPages(PageWriter writer, Stuck stuck, WhyNotDone whys
     {
         return await database.ReadAsync<IReadOnlyList<StuckRow>>(async tx =>
         {
-            var runs = await RunLooks.FindAllAsync(tx, project, Ids(StuckThing.Run));
+            var runs = await RunQueries.FindAllAsync(tx, project, Ids(StuckThing.Run));
             var captures = new Dictionary<string, Capture>(StringComparer.Ordinal);
             foreach (var id in Ids(StuckThing.Capture))
                 if (await CaptureStore.FindAsync(tx, project, id) is { } capture)

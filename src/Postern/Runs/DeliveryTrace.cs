@@ -8,7 +8,7 @@ namespace Postern.Runs;
 /// <summary>Writes the outcomes of a run's deliveries into its timeline.</summary>
 internal static class DeliveryTrace
 {
-    /// <summary>The code of an event that says that a try, or the delivery, failed.</summary>
+    /// <summary>The code of an event for a failed attempt or delivery.</summary>
     public const string Failed = "delivery_failed";
 
     public static ValueTask AddAsync(Tx tx, Delivery delivery, string type, bool accepted, string? reason) =>

@@ -42,7 +42,7 @@ internal sealed class RunEvents(Database database)
         );
     }
 
-    /// <summary>Who started some runs, by their ids.</summary>
+    /// <summary>Returns who started some runs, by run.</summary>
     public static async ValueTask<Dictionary<string, Actor>> StartersAsync(
         Tx tx,
         string project,
@@ -148,7 +148,7 @@ internal sealed class RunEvents(Database database)
             limit
         );
 
-    /// <summary>How many there are between two numbers, up to a number.</summary>
+    /// <summary>Counts the events between two numbers, up to a limit.</summary>
     public static ValueTask<long> CountAsync(Tx tx, string project, string run, long from, long to, int most) =>
         tx.FirstAsync(
             """
@@ -163,7 +163,7 @@ internal sealed class RunEvents(Database database)
             (long)most
         );
 
-    /// <summary>The newest, oldest first.</summary>
+    /// <summary>Returns the newest events, oldest first.</summary>
     public static async ValueTask<List<RunEvent>> NewestAsync(Tx tx, string project, string run, int limit)
     {
         var found = await tx.ListAsync(

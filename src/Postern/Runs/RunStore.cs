@@ -9,7 +9,7 @@ namespace Postern.Runs;
 /// </summary>
 internal sealed class RunStore(Database database, Reactions<RunForgotten> forgotten)
 {
-    private const int DueALook = 1024;
+    private const int DueAtOnce = 1024;
 
     public static ValueTask<Run?> FindAsync(Tx tx, string project, string id) =>
         tx.FirstAsync(RunRow.Find, Row<Run>.Read, project, id);
@@ -61,7 +61,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
                 tx.Now,
                 tx.Now + (long)lease.TotalMicroseconds,
                 (long)limit,
-                DueALook
+                DueAtOnce
             )
         );
 

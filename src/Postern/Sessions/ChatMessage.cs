@@ -49,7 +49,7 @@ internal sealed record ChatMessage(string Role, byte[] Content)
     /// <summary>
     /// The types of blocks that only the server may write: questions to a person, decisions, refusals.
     /// </summary>
-    /// <remarks>Every member of the name is looked at: of two that differ a reader may take either.</remarks>
+    /// <remarks>Every member of that name is read: of two that differ, a reader may take either.</remarks>
     public static bool IsOfServer(JsonElement block) =>
         block.ValueKind == JsonValueKind.Object
         && block.EnumerateObject().Any(m => m.NameEquals("type") && IsServerType(m.Value));

@@ -63,7 +63,8 @@ internal sealed record InEffect(InKind Kind, ChatMessage? Message)
         };
     }
 
-    /// <param name="data">Mended: every text of it is one, and what is looked at is what is kept.</param>
+    /// <param name="data">Mended: every text in it is valid, and the text that is checked is the one that is
+    /// stored.</param>
     /// <param name="asUser">Whoever sends it speaks as the user.</param>
     private static InEffect ReadMended(JsonElement data, bool asUser)
     {

@@ -155,13 +155,13 @@ internal sealed class RecordStore(Database database)
             )
         );
 
-    /// <summary>The names of the channels that hold records, in their order.</summary>
+    /// <summary>Returns the names of the channels that have records, in order.</summary>
     public async ValueTask<List<string>> ChannelsAsync(SessionRef name, int limit)
     {
         var found = new List<string>();
         while (found.Count < limit)
         {
-            // From one name to the next: what it costs is the number of channels, however many records they hold.
+            // It steps from one name to the next, so the cost depends on the number of channels, not of records.
             var next = await database.ReadAsync(tx =>
                 tx.FirstAsync(
                     """

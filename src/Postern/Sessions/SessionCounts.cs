@@ -2,7 +2,7 @@ using Postern.Storage;
 
 namespace Postern.Sessions;
 
-/// <summary>How many of the sessions that a filter finds have which agent.</summary>
+/// <summary>Counts the sessions that a filter finds, by agent.</summary>
 internal sealed class SessionCounts(Database database)
 {
     private static readonly ListOrder Newest = new("session", "created_at");

@@ -7,7 +7,7 @@ namespace Postern.Sessions;
 /// <summary>
 /// Enforces every deadline of a conversation, within about a second: turns that their agent does not end, idle timers,
 /// expiring sessions, messages whose agent is missing. It finds sessions by an index and decides under the session's
-/// lock, so any number of nodes may run it and only one acts. A look goes on until nothing is due.
+/// lock, so any number of nodes may run it and only one acts. A poll goes on until nothing is due.
 ///
 /// A session that cannot be settled does not hold up the others. After <see cref="MaxFailures"/> tries its turn is
 /// ended without its text, and the message says so. When even that fails, the session is tried later.
@@ -43,7 +43,7 @@ internal sealed class SessionKeeper(
             name => SettleAsync(name, ExpireAsync),
             stop
         );
-        // A message may wait for its agent for minutes. Each look reads it again, and those behind it.
+        // A message may wait for its agent for minutes. Each poll reads it again, and those behind it.
         await AllAsync(
             limit => sessions.OverdueAsync(Overdue.WantedRun, limit),
             name => name.Id,
@@ -58,7 +58,7 @@ internal sealed class SessionKeeper(
         var failures = _failures.GetValueOrDefault(name);
         if (failures > MaxFailures && await PutOffAsync(name))
         {
-            // Not even without its records: it is looked at again later.
+            // Not even without its records: it is tried again later.
             _failures.TryRemove(name, out _);
             return true;
         }
@@ -70,7 +70,7 @@ internal sealed class SessionKeeper(
         }
         catch (Exception fault) when (fault is not StorageUnavailableException)
         {
-            // The look passes over it, logs it, and tries it less and less.
+            // The poll passes over it, logs it, and tries it less and less.
             if (_failures.Count < MaxRemembered || failures > 0)
                 _failures[name] = failures + 1;
             throw;

@@ -21,7 +21,7 @@ internal sealed class Transcript(Database database, SessionEvents events)
     /// <summary>
     /// How many messages back to search for a message that a client sends back without its agent's id.
     /// </summary>
-    private const long LooksBack = 200;
+    private const long SearchedMessages = 200;
     private const long TurnsOfOneMessage = 4;
 
     /// <summary>
@@ -120,7 +120,8 @@ internal sealed class Transcript(Database database, SessionEvents events)
 
     /// <param name="merges">How often results were merged.</param>
     /// <param name="mergedAt">When.</param>
-    /// <param name="newest">Number and id of the newest message, read in one look; null where there is none.</param>
+    /// <param name="newest">Number and id of the newest message, read in one statement; null where there is
+    /// none.</param>
     private static TranscriptState StandOf(long merges, long mergedAt, string? newest)
     {
         if (newest is null)
@@ -155,7 +156,7 @@ internal sealed class Transcript(Database database, SessionEvents events)
         const string byName = "client_id = $4 ORDER BY seq DESC LIMIT $5";
         var named = name is null ? [] : await FindAsync(byName, name, TurnsOfOneMessage);
         // A client that has read the transcript uses the transcript's id of the message.
-        var from = named.Count > 0 ? 0 : await OldestLookedAtAsync(tx, project, id);
+        var from = named.Count > 0 ? 0 : await OldestSearchedAsync(tx, project, id);
         if (named.Count == 0 && name is not null)
             named = await FindAsync("seq >= $5 AND id = $4 AND role = 'assistant'", name, from);
         // When the agent gave no id, the client invented one. Then the newest message is meant.
@@ -201,13 +202,13 @@ internal sealed class Transcript(Database database, SessionEvents events)
             );
     }
 
-    private static ValueTask<long> OldestLookedAtAsync(Tx tx, string project, string session) =>
+    private static ValueTask<long> OldestSearchedAsync(Tx tx, string project, string session) =>
         tx.FirstAsync(
             "SELECT seq FROM message WHERE project = $1 AND session = $2 ORDER BY seq DESC LIMIT 1 OFFSET $3",
             r => r.GetInt64(0),
             project,
             session,
-            LooksBack - 1
+            SearchedMessages - 1
         );
 
     /// <summary>Returns whether there is a message with a number.</summary>

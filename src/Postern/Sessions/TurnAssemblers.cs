@@ -306,7 +306,7 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
 
         public FoldedTurn? Folded { get; set; }
 
-        /// <summary>At the last look, nothing more was committed.</summary>
+        /// <summary>At the last read, nothing more was committed.</summary>
         public bool IsAll { get; set; }
 
         public ValueTask DisposeAsync() => folds.LeaveAsync(this);

@@ -1,8 +1,8 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// The signal that a loop waits for between two looks. The loop looks again when it is signalled, or by itself after a
-/// while. Several signals before a wait cause one look. It holds nothing that must be released, so signalling a loop
+/// The signal that a loop waits for between two polls. The loop polls again when it is signalled, or by itself after a
+/// while. Several signals before a wait cause one poll. It holds nothing that must be released, so signalling a loop
 /// that has ended does nothing.
 /// </summary>
 internal sealed class AsyncSignal
@@ -22,7 +22,7 @@ internal sealed class AsyncSignal
             await Task.WhenAny(Task.Delay(atMost, clock, either.Token), told.Task);
             await either.CancelAsync();
         }
-        // A signal from here on is for the next wait. An earlier one is covered by the look that follows.
+        // A signal from here on is for the next wait. An earlier one is covered by the poll that follows.
         if (told.Task.IsCompleted)
             Interlocked.CompareExchange(ref _told, New(), told);
         stop.ThrowIfCancellationRequested();

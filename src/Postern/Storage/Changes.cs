@@ -5,7 +5,7 @@ namespace Postern.Storage;
 
 /// <summary>
 /// Tells listeners in this process that a topic changed. An announcement is only a hint. The listener reads the truth
-/// from the database by a cursor, and also looks now and then without a hint.
+/// from the database by a cursor, and also polls now and then without a hint.
 ///
 /// Listeners run on the thread pool, after the commit was answered. A listener that throws is logged; it affects
 /// neither the commit nor another listener.
@@ -31,8 +31,8 @@ internal sealed class Changes
     /// <param name="topic">What commits announce.</param>
     /// <param name="heard">Called at each announcement, on the pool.</param>
     /// <param name="row">
-    /// The row that all such commits change: it is looked at now and then, together with many others, in case a hint
-    /// was lost. Without one the listener looks by itself.</param>
+    /// The row that all such commits change: it is read now and then, together with many others, in case a hint
+    /// was lost. Without one the listener polls by itself.</param>
     public IDisposable Listen(string topic, Action heard, WatchedRow? row = null) =>
         Add(topic, new Listener(topic, heard, false, row, Call));
 

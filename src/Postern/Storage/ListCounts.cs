@@ -1,19 +1,19 @@
 namespace Postern.Storage;
 
-/// <summary>How many of the rows that a list finds have which values: the newest of them, within a bound.</summary>
-/// <param name="By">For each name of a filter, its most frequent values with their numbers.</param>
-/// <param name="IsPart">There may be more of each.</param>
+/// <summary>Counts of the values in the rows that a list finds: of the newest rows, within a limit.</summary>
+/// <param name="By">For each filter, its most frequent values with their counts.</param>
+/// <param name="IsPart">Whether there may be more rows.</param>
 internal sealed record ListCounts(IReadOnlyList<(string Name, List<(string Value, long Count)> Values)> By, bool IsPart)
 {
-    /// <summary>Rows that are counted at most.</summary>
+    /// <summary>The most rows that are counted.</summary>
     public const int Most = 10_000;
     private const int MostNames = 8;
 
-    /// <summary>Counts within a stretch of the list: what it costs does not grow with it.</summary>
-    /// <param name="query">The list's conditions, without the place where a page begins.</param>
+    /// <summary>Counts within the first part of the list, so that the cost does not grow with it.</summary>
+    /// <param name="query">The list's conditions, except the place where a page begins.</param>
     /// <param name="order">The list's order.</param>
-    /// <param name="isText">A text is looked for, so that fewer rows are gone through.</param>
-    /// <param name="columns">The names of filters, each with its column.</param>
+    /// <param name="isText">Whether a text is searched for, so that fewer rows are read.</param>
+    /// <param name="columns">The names of the filters, each with its column.</param>
     public static async ValueTask<ListCounts> OfAsync(
         ListQuery query,
         ListOrder order,

@@ -33,7 +33,7 @@ internal static class ListSearch
     /// </param>
     /// <param name="placeOf">A row's place in the order.</param>
     /// <param name="cancel">The request's.</param>
-    /// <param name="mostRows">Rows that are gone through for one page, where each is looked at closely.</param>
+    /// <param name="mostRows">Rows that are gone through for one page, where each must be checked.</param>
     public static async ValueTask<Listed<T>> FindAsync<T>(
         Database database,
         ListOrder order,

@@ -136,7 +136,7 @@ internal sealed partial class LockOrder
         }
     }
 
-    /// <summary>The parameter that names the one row; not that of another table that is joined.</summary>
+    /// <summary>The parameter that names the one row, not that of a joined table.</summary>
     [GeneratedRegex(@"(?<![\w.])id = \$(?<number>\d+)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Id();
 

@@ -2,7 +2,7 @@ namespace Postern.Storage;
 
 /// <summary>
 /// How far this node has read the hints of each other node. A node's numbers have no gaps, so a missing hint is
-/// noticed. Everything is looked at once after a gap, when a node is new, when one has fallen silent (it may have died
+/// noticed. Everything is read once after a gap, when a node is new, when one has fallen silent (it may have died
 /// between a commit and its hint), and when hints were deleted before they were read.
 /// </summary>
 internal sealed class NodesHeard
@@ -53,7 +53,7 @@ internal sealed class NodesHeard
                 var node = hints.First();
                 if (!_others.TryGetValue(node.Node, out var other))
                 {
-                    // The earlier hints of a new node are not read: everything is looked at instead.
+                    // The earlier hints of a new node are not read: everything is read instead.
                     _others[node.Node] = other = new Other { Number = node.Told };
                     everything = true;
                 }

@@ -1,9 +1,6 @@
 namespace Postern.Storage;
 
-/// <summary>
-/// Removes rows that are too old, in batches with a transaction each, so that nobody waits for more than one batch.
-/// Rows that another transaction holds (another node removes them, perhaps) are skipped.
-/// </summary>
+/// <summary>Rows that another transaction has locked (perhaps another node removes them) are skipped.</summary>
 internal static class OldRows
 {
     private const int Batch = 1000;

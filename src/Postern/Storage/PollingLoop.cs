@@ -1,19 +1,19 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// A loop that looks each second for what is overdue. Beside it, once a minute, it removes rows that are too old. No
-/// deadline waits for the removal. A fault in one look does not end the loop. While the database cannot be reached, it
+/// A loop that polls each second for overdue work. Beside it, once a minute, it removes rows that are too old. No
+/// deadline waits for the removal. A fault in one poll does not end the loop. While the database cannot be reached, it
 /// waits.
 /// </summary>
 internal abstract class PollingLoop(TimeProvider clock, ILogger log) : BackgroundService
 {
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
 
     /// <summary>How many items are settled at the same time.</summary>
     protected const int Page = 100;
 
-    /// <summary>How many items that failed one look passes over to reach the others.</summary>
+    /// <summary>How many items that failed one poll passes over to reach the others.</summary>
     private const int MaxPassed = 2_000;
 
     private readonly SetAside _aside = new(clock);
@@ -24,7 +24,7 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
 
     /// <summary>
     /// Settles everything that is due, page after page. The items of a page run together, so that they share commits.
-    /// An item that cannot be settled is passed over and tried again by the next look; after several failures, later
+    /// An item that cannot be settled is passed over and tried again by the next poll; after several failures, later
     /// and later.
     /// </summary>
     /// <param name="find">So many at most, those first that are due longest.</param>
@@ -59,12 +59,12 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
     protected virtual Task SweepAsync(CancellationToken stop) => Task.CompletedTask;
 
     protected sealed override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(RepeatAsync(LookEvery, PollAsync, stoppingToken), SweepForEverAsync(stoppingToken));
+        Task.WhenAll(RepeatAsync(PollInterval, PollAsync, stoppingToken), SweepForEverAsync(stoppingToken));
 
     private async Task SweepForEverAsync(CancellationToken stop)
     {
         // The first removal comes soon after the start, because a server may restart more often than once a minute.
-        await Task.Delay(LookEvery, clock, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(PollInterval, clock, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await OnceAsync(SweepAsync, stop);
         await RepeatAsync(SweepEvery, SweepAsync, stop);
     }
@@ -93,7 +93,7 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
         }
         catch (StorageUnavailableException fault)
         {
-            LookLog.Waits(Log, GetType().Name, fault.Message);
+            PollLog.Waits(Log, GetType().Name, fault.Message);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -101,7 +101,7 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
         }
         catch (Exception fault)
         {
-            LookLog.Failed(Log, GetType().Name, fault);
+            PollLog.Failed(Log, GetType().Name, fault);
         }
     }
 
@@ -125,7 +125,7 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
         return isDone;
     }
 
-    /// <summary>Handles one item of a look. A failure is logged and does not stop the other items.</summary>
+    /// <summary>Handles one item of a poll. A failure is logged and does not stop the other items.</summary>
     protected Task OneAsync(string id, Func<Task> act) =>
         OneAsync(
             id,
@@ -146,7 +146,7 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
         // The row of this item is held by another transaction. The other items are settled.
         catch (Exception fault) when (fault is StorageBusyException or not StorageUnavailableException)
         {
-            LookLog.OneFailed(Log, id, fault);
+            PollLog.OneFailed(Log, id, fault);
             return false;
         }
     }

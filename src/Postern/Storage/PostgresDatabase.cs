@@ -111,9 +111,9 @@ internal sealed class PostgresDatabase : Database
                     await using var transaction = await BeginAsync(place.Connection!, until);
                     var tx = new PostgresTx(place.Connection!, transaction, isBounded: true, this);
                     var result = await RunAsync(() => command(tx), place);
-                    commit.Topics = tx.Touched;
+                    commit.Topics = tx.NotifiedTopics;
                     await RunAsync(() => CommitAsync(place.Connection!, tx, commit), place);
-                    Told(tx);
+                    Announce(tx);
                     Committed(1, Stopwatch.GetElapsedTime(began));
                     return result;
                 }
@@ -132,7 +132,7 @@ internal sealed class PostgresDatabase : Database
         }
         catch (Exception fault) when (commit.Lost is not null || IsUnavailable(fault))
         {
-            // It may be committed, so all listeners look.
+            // It may be committed, so all listeners are woken.
             if (commit.Lost is not null)
                 Changes.Committed(commit.Topics);
             // Closing what the commit was lost with may fail too.
@@ -233,10 +233,10 @@ internal sealed class PostgresDatabase : Database
         catch (Exception fault) when (tx.HasSent && LeavesOpen(fault))
         {
             // The statement is its own commit.
-            Changes.Committed(tx.Touched);
+            Changes.Committed(tx.NotifiedTopics);
             throw Unknown(fault);
         }
-        Told(tx);
+        Announce(tx);
         Committed(1, Stopwatch.GetElapsedTime(began));
         return result;
 
@@ -362,12 +362,12 @@ internal sealed class PostgresDatabase : Database
     /// <summary>
     /// It is committed: caches are marked as stale now, and the other nodes are told after the answer.
     /// </summary>
-    private void Told(PostgresTx tx)
+    private void Announce(PostgresTx tx)
     {
         Writes.Succeeded();
-        Changes.Marked(tx.Touched);
+        Changes.Marked(tx.NotifiedTopics);
         Tally.Add(tx.Tallied);
-        Changes.Committed(tx.Touched);
+        Changes.Committed(tx.NotifiedTopics);
     }
 
     internal static bool IsUnavailable(Exception fault) =>

@@ -25,7 +25,7 @@ internal sealed class PostgresPlace : IAsyncDisposable
         }
         finally
         {
-            // Whatever the driver says of a connection that is gone: the places are others'.
+            // The driver may throw anything about a broken connection. The place must be released all the same.
             LeaveAskers?.Invoke();
             LeaveSubject?.Invoke();
         }

@@ -38,7 +38,7 @@ internal sealed class PostgresPositions(TimeProvider clock)
 
     /// <summary>How long a reader waits for the writers, and how often it checks.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(5);
 
     private long _settled = -1;
 
@@ -70,7 +70,7 @@ internal sealed class PostgresPositions(TimeProvider clock)
                     return Math.Min(known, last);
                 throw new StorageBusyException("A transaction that writes events has not ended.");
             }
-            await Task.Delay(LookEvery, clock, cancel);
+            await Task.Delay(PollInterval, clock, cancel);
             writers.IntersectWith(await WritersAsync(tx));
         }
         InterlockedMax(last);

@@ -13,7 +13,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
     /// <summary>PostgreSQL accepts 8000 bytes in a notification. Longer hints are read from the log.</summary>
     private const int MaxPayload = 7900;
 
-    /// <summary>A hint with more topics than this means "look at everything".</summary>
+    /// <summary>A hint with more topics than this means "read everything".</summary>
     private const int MaxTopics = 5_000;
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(4);
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
@@ -30,7 +30,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
     private readonly TimeProvider _clock;
     private readonly string _node = Guid.NewGuid().ToString("N")[..12];
     private readonly HintLog _log;
-    private readonly RowLook _rows;
+    private readonly RowPoller _rows;
     private readonly NodesHeard _heard = new();
     private readonly Channel<string> _told;
     private readonly CancellationTokenSource _stop = new();
@@ -55,7 +55,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
     public PostgresRelay(NpgsqlDataSource source, Changes changes, TimeProvider clock)
     {
         (_source, _changes, _clock) = (source, changes, clock);
-        (_log, _rows) = (new HintLog(source, _node), new RowLook(source, changes));
+        (_log, _rows) = (new HintLog(source, _node), new RowPoller(source, changes));
         _told = Channel.CreateBounded<string>(
             new BoundedChannelOptions(50_000) { FullMode = BoundedChannelFullMode.DropOldest },
             _ => Interlocked.Exchange(ref _lost, 1)
@@ -68,7 +68,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
             ForEver("hear", HearAsync),
             ForEver("read", ReadAsync),
             ForEver("beat", BeatAsync),
-            ForEver("rows", LookAtRowsAsync),
+            ForEver("rows", PollRowsAsync),
             ForEver("clean", CleanAsync)
         );
 
@@ -220,7 +220,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
         await Task.Delay(Beat, _clock, stop);
     }
 
-    private async Task LookAtRowsAsync(CancellationToken stop)
+    private async Task PollRowsAsync(CancellationToken stop)
     {
         await _missed.WaitAsync(RowsEvery, _clock, stop);
         try

@@ -1,13 +1,13 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// A loop that looks when a commit signals it, and by itself now and then. As long as it finds something, it looks
+/// A loop that polls when a commit signals it, and by itself now and then. As long as it finds something, it polls
 /// again at once.
 /// </summary>
 internal abstract class SignalledPollingLoop(Database database, string topic, TimeProvider clock, ILogger log)
     : BackgroundService
 {
-    protected static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    protected static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
     protected Database Database { get; } = database;
 
@@ -16,11 +16,11 @@ internal abstract class SignalledPollingLoop(Database database, string topic, Ti
     /// <summary>Set when there is room for more, in addition to the signals of commits.</summary>
     protected AsyncSignal Due { get; } = new();
 
-    /// <summary>Returns true when it found something; then it looks again before it waits.</summary>
+    /// <summary>Returns true when it found something; then it polls again before it waits.</summary>
     protected abstract Task<bool> PollAsync(CancellationToken stop);
 
-    /// <summary>The longest time between two looks.</summary>
-    protected virtual TimeSpan NextLook => LookEvery;
+    /// <summary>The longest time between two polls.</summary>
+    protected virtual TimeSpan NextPoll => PollInterval;
 
     protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -30,7 +30,7 @@ internal abstract class SignalledPollingLoop(Database database, string topic, Ti
             try
             {
                 if (!await PollAsync(stoppingToken))
-                    await Due.WaitAsync(NextLook, clock, stoppingToken);
+                    await Due.WaitAsync(NextPoll, clock, stoppingToken);
                 continue;
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -39,13 +39,13 @@ internal abstract class SignalledPollingLoop(Database database, string topic, Ti
             }
             catch (StorageUnavailableException fault)
             {
-                LookLog.Waits(Log, GetType().Name, fault.Message);
+                PollLog.Waits(Log, GetType().Name, fault.Message);
             }
             catch (Exception fault)
             {
-                LookLog.Failed(Log, GetType().Name, fault);
+                PollLog.Failed(Log, GetType().Name, fault);
             }
-            await Task.Delay(LookEvery, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(PollInterval, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 }

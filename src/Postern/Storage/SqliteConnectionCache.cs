@@ -26,7 +26,7 @@ internal sealed class SqliteConnectionCache : IDisposable
     public const int Interrupted = 9;
 
     /// <summary>Steps of SQLite's machine between two checks of the time: some tenths of a millisecond.</summary>
-    private const int StepsBetweenLooks = 10_000;
+    private const int StepsBetweenChecks = 10_000;
 
     private long _until = long.MaxValue;
     private CancellationToken _cancel;
@@ -37,7 +37,7 @@ internal sealed class SqliteConnectionCache : IDisposable
     {
         Connection = new SqliteConnection(connectionString);
         Connection.Open();
-        raw.sqlite3_progress_handler(Connection.Handle, StepsBetweenLooks, _ => IsOver ? 1 : 0, null);
+        raw.sqlite3_progress_handler(Connection.Handle, StepsBetweenChecks, _ => IsOver ? 1 : 0, null);
     }
 
     private bool IsOver => Stopwatch.GetTimestamp() > _until || _cancel.IsCancellationRequested;

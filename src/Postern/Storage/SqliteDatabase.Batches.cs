@@ -71,12 +71,12 @@ internal sealed partial class SqliteDatabase
         }
         // It is committed: first the answers, then the listeners, none of them on this thread.
         Writes.Succeeded();
-        Changes.Marked(tx.Touched);
+        Changes.Marked(tx.NotifiedTopics);
         Tally.Add(tx.Tallied);
         Answer(batch);
         var commands = batch.Count;
         batch.Clear();
-        Changes.Committed(tx.Touched);
+        Changes.Committed(tx.NotifiedTopics);
         Committed(commands, Stopwatch.GetElapsedTime(began));
     }
 
@@ -121,7 +121,7 @@ internal sealed partial class SqliteDatabase
 
     private void RunInSavepoint(SqliteWrite write, SqliteTx tx)
     {
-        var told = tx.Told;
+        var told = tx.Announced;
         _writing.Execute("SAVEPOINT command", []);
         try
         {
@@ -133,7 +133,7 @@ internal sealed partial class SqliteDatabase
             // that fault, not with one about the savepoint.
             if (!RollBackToSavepoint())
                 throw;
-            tx.ForgetTold(told);
+            tx.ForgetAfter(told);
             tx.Cache.Clear();
             write.Fault = fault is SqliteException sqlite ? SqliteFaults.Translate(sqlite) : fault;
         }

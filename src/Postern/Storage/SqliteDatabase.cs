@@ -24,7 +24,7 @@ internal sealed partial class SqliteDatabase : Database
     private const int MaxQueued = 10_000;
     private const string Failed = "The writer failed.";
     private static readonly TimeSpan BusyTime = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// The most that the log keeps on disk after it was written back. The room that one large transaction took is
@@ -73,7 +73,7 @@ internal sealed partial class SqliteDatabase : Database
         _readers = new SqliteReaders(Open);
         _writer = new Thread(WriteForEver) { Name = "sqlite writer", IsBackground = true };
         _writer.Start();
-        _impatience = new Timer(_ => FailWhoWaitsTooLong(), null, LookEvery, LookEvery);
+        _impatience = new Timer(_ => FailWhoWaitsTooLong(), null, PollInterval, PollInterval);
         StorageMeter.ObserveQueue(() => Volatile.Read(ref _queued));
     }
 

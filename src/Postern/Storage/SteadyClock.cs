@@ -8,7 +8,7 @@ namespace Postern.Storage;
 /// monotonic clock and follows later measurements: within a second at once, beyond that so slowly that no deadline is
 /// affected.
 /// </summary>
-/// <param name="clock">Its timestamps count; its wall clock is not looked at.</param>
+/// <param name="clock">Its timestamps count; its wall clock is not read.</param>
 internal sealed class SteadyClock(TimeProvider clock)
 {
     /// <summary>Differences up to this are drift, or noise of the measurement.</summary>
@@ -79,7 +79,7 @@ internal sealed class SteadyClock(TimeProvider clock)
     /// </summary>
     /// <param name="wall">Its time, Unix microseconds.</param>
     /// <param name="slept">
-    /// Microseconds that the machine was suspended since the last look: time that has passed.</param>
+    /// Microseconds that the machine was suspended since the last reading: time that has passed.</param>
     /// <returns>How far it was off, in microseconds.</returns>
     public long FollowWall(long wall, long slept)
     {

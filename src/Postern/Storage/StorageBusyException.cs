@@ -7,6 +7,6 @@ namespace Postern.Storage;
 internal sealed class StorageBusyException(string message, Exception? inner = null)
     : StorageUnavailableException(message, inner)
 {
-    public override string Told =>
+    public override string PublicMessage =>
         "Others hold what this request needs, or are before it. Nothing was written; try again.";
 }

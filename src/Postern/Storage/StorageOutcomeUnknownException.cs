@@ -7,11 +7,11 @@ namespace Postern.Storage;
 internal sealed class StorageOutcomeUnknownException(string message, Exception? inner = null)
     : StorageUnavailableException(message, inner)
 {
-    public override string Told =>
+    public override string PublicMessage =>
         "The server lost its database while it stored this: it may be stored, or not. Look before it is sent again.";
 
     /// <summary>The message for a client whose request has an id, or sets the whole state.</summary>
-    public const string ToldToRepeat =
+    public const string MessageToRepeat =
         "The server lost its database while it stored this: it may be stored, or not. "
         + "Send the same request under the same id again: it is stored once.";
 }

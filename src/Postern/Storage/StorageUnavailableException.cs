@@ -6,5 +6,5 @@ namespace Postern.Storage;
 internal class StorageUnavailableException(string message, Exception? inner = null) : Exception(message, inner)
 {
     /// <summary>The message for a client.</summary>
-    public virtual string Told => "The server cannot reach its database now. Nothing was written; try again.";
+    public virtual string PublicMessage => "The server cannot reach its database now. Nothing was written; try again.";
 }

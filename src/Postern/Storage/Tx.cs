@@ -8,7 +8,7 @@ namespace Postern.Storage;
 /// </summary>
 internal abstract class Tx
 {
-    private List<string>? _touched;
+    private List<string>? _topics;
     private List<Counted>? _counted;
 
     /// <summary>
@@ -117,7 +117,7 @@ internal abstract class Tx
     /// <summary>
     /// Announces a topic (a session's id, <see cref="Topics"/>) after this transaction has committed.
     /// </summary>
-    public void Notify(string topic) => (_touched ??= []).Add(topic);
+    public void Notify(string topic) => (_topics ??= []).Add(topic);
 
     /// <summary>Counts something after this transaction has committed (<see cref="Tally"/>).</summary>
     /// <param name="value">How often, or for a span its microseconds.</param>
@@ -126,14 +126,14 @@ internal abstract class Tx
 
     internal IReadOnlyList<Counted> Tallied => _counted ?? (IReadOnlyList<Counted>)[];
 
-    internal IReadOnlyList<string> Touched => _touched ?? (IReadOnlyList<string>)[];
+    internal IReadOnlyList<string> NotifiedTopics => _topics ?? (IReadOnlyList<string>)[];
 
     /// <summary>How much the transaction has announced and counted, so that a part of it can be undone.</summary>
-    internal (int Touched, int Counted) Told => (_touched?.Count ?? 0, _counted?.Count ?? 0);
+    internal (int Topics, int Counted) Announced => (_topics?.Count ?? 0, _counted?.Count ?? 0);
 
-    internal void ForgetTold((int Touched, int Counted) keep)
+    internal void ForgetAfter((int Topics, int Counted) keep)
     {
-        _touched?.RemoveRange(keep.Touched, _touched.Count - keep.Touched);
+        _topics?.RemoveRange(keep.Topics, _topics.Count - keep.Topics);
         _counted?.RemoveRange(keep.Counted, _counted.Count - keep.Counted);
     }
 }

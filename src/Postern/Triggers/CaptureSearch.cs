@@ -9,8 +9,8 @@ namespace Postern.Triggers;
 /// limited number of captures and bytes, and says where the search continues.
 /// </summary>
 /// <param name="Rows">Those that hold it, newest first.</param>
-/// <param name="Looked">Captures that were looked at.</param>
-/// <param name="Next">The last one that was looked at; null: all were.</param>
+/// <param name="Looked">Captures that were read.</param>
+/// <param name="Next">The last one that was read; null: all were.</param>
 internal sealed record CaptureSearch(IReadOnlyList<Capture> Rows, int Looked, (long At, string Id)? Next)
 {
     private const int MostCaptures = 10_000;
@@ -23,7 +23,7 @@ internal sealed record CaptureSearch(IReadOnlyList<Capture> Rows, int Looked, (l
     /// <param name="trigger">Whose.</param>
     /// <param name="status">The one status; null: any.</param>
     /// <param name="text">What is sought; its letters of either case.</param>
-    /// <param name="from">The last one that was looked at before; null: from the newest on.</param>
+    /// <param name="from">The last one that was read before; null: from the newest on.</param>
     /// <param name="most">Rows of a page.</param>
     /// <param name="ensureAllowed">Asked before each read, because time passes.</param>
     public static async ValueTask<CaptureSearch> FindAsync(

@@ -12,7 +12,7 @@ internal sealed class CaptureStore(Database database)
     /// <summary>The number of filtered requests of a trigger whose bodies are kept.</summary>
     public const long FilteredBodies = 20;
 
-    /// <summary>Captures that one transaction removes.</summary>
+    /// <summary>The most captures that one transaction removes.</summary>
     private const int SweptAtOnce = 500;
 
     public static void Insert(Tx tx, Capture c)
@@ -184,7 +184,7 @@ internal sealed class CaptureStore(Database database)
             tx.Now
         );
 
-    /// <summary>Changes captures, and announces it to those who look at them.</summary>
+    /// <summary>Changes captures, and announces it to their listeners.</summary>
     private static async ValueTask ChangeAsync(Tx tx, string project, string update, params object?[] args)
     {
         var of = await tx.ListAsync(update + " RETURNING trigger_uid", r => r.GetString(0), args);
@@ -326,7 +326,7 @@ internal sealed class CaptureStore(Database database)
     /// <summary>
     /// Applies the retention to one trigger: its newest ended captures stay, and all unfinished ones.
     /// </summary>
-    /// <returns>How many were removed.</returns>
+    /// <returns>The number of removed captures.</returns>
     public async Task<int> SweepAsync(string project, string uid, int keep, CancellationToken stop = default)
     {
         var (removed, some) = (0, SweptAtOnce);

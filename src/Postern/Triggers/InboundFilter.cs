@@ -199,7 +199,7 @@ internal static class InboundFilter
     /// <param name="filter">Where faults are left.</param>
     /// <param name="field">What the item is called in them.</param>
     /// <param name="item">The item.</param>
-    /// <param name="names">The members of which one says what is looked at.</param>
+    /// <param name="names">The members one of which names the value to check.</param>
     private static void ReadItem(Fields filter, string field, JsonElement item, params string[] names)
     {
         if (item.ValueKind != JsonValueKind.Object)

@@ -50,7 +50,7 @@ internal sealed class InboundFinder(Database database)
         return found;
     }
 
-    /// <summary>Captured requests whose ids begin so, with the names of their triggers.</summary>
+    /// <summary>Returns captures by the beginning of their ids, with the names of their triggers.</summary>
     public ValueTask<List<(TriggerName Trigger, string Capture)>> CapturesBeginningAsync(
         string project,
         string text,

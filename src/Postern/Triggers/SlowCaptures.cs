@@ -18,7 +18,7 @@ internal static class SlowCaptures
     /// <param name="project">Whose.</param>
     /// <param name="least">No shorter is slow.</param>
     /// <param name="usual">How long one may last whose trigger says nothing.</param>
-    /// <param name="most">So many of the oldest are looked at.</param>
+    /// <param name="most">The most of the oldest that are read.</param>
     public static async ValueTask<List<SlowCapture>> FindAsync(Tx tx, string project, long least, long usual, int most)
     {
         var open = await CaptureStore.OpenAsync(tx, project, tx.Now - least, most);
@@ -32,7 +32,7 @@ internal static class SlowCaptures
             limits[uid] = took.Count < Fewest ? usual : Math.Max(least, 2 * took[took.Count / 2]);
         }
         var slow = open.Where(c => tx.Now - c.At > limits[c.TriggerUid]).ToList();
-        var turns = await SessionLooks.TurnsAsync(
+        var turns = await SessionQueries.TurnsAsync(
             tx,
             project,
             [.. slow.Select(c => c.Session).OfType<string>().Distinct()]

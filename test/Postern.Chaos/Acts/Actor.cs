@@ -1,8 +1,8 @@
 namespace Postern.Chaos.Acts;
 
 /// <summary>
-/// One who uses the server, again and again until the simulation is over. A fault of an actor itself is a fault of the
-/// simulation and ends it.
+/// A user of the server, who acts again and again until the simulation ends. A fault of an actor itself is a fault of
+/// the simulation and ends it.
 /// </summary>
 internal abstract class Actor(World world, string name)
 {
@@ -46,7 +46,7 @@ internal abstract class Actor(World world, string name)
     protected Task<Answer> GetAsync(string path, string? key = null) =>
         Caller.InsistAsync(Random, HttpMethod.Get, path, null, key ?? World.Root);
 
-    /// <summary>Whether it was done; what was neither expected nor done is shown.</summary>
+    /// <summary>Returns whether it was done. An unexpected answer is reported.</summary>
     protected bool Expect(string door, Answer answer, params int[] alsoFine)
     {
         if (answer.Ok)

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Postern.Chaos.Acts;
 
-/// <summary>The agent that is called, working on what it took: it reports by the callback of its dispatch.</summary>
+/// <summary>The agent that is called. It works on accepted runs and reports by the callback of the dispatch.</summary>
 internal static class CalledAgent
 {
     public static async Task WorkAsync(World world, JsonElement dispatch, Random random)
@@ -33,7 +33,7 @@ internal static class CalledAgent
                     output = "done",
                 };
             var answer = await world.Caller.InsistAsync(random, HttpMethod.Post, path, body, null, headers);
-            // Too late, or a second time.
+            // Too late, or a repeat.
             if (answer.Status is 401 or 403 or 404 or 409)
                 return;
             if (!answer.Ok)

@@ -3,7 +3,7 @@ using Postern.Support;
 namespace Postern.Chaos.Acts;
 
 /// <summary>
-/// Follows a session's records live, comes back after what it has whenever the stream breaks, to its end.
+/// Follows a session's records live until its end. When the stream breaks, it continues after the last record received.
 /// </summary>
 internal sealed class Follower(World world, string name) : Actor(world, name)
 {
@@ -30,7 +30,7 @@ internal sealed class Follower(World world, string name) : Actor(world, name)
         {
             try
             {
-                // Some leave by themselves, in the middle.
+                // Some disconnect on purpose, in the middle.
                 var leaves = Chance(3) ? Random.Next(1, 30) : int.MaxValue;
                 while (leaves-- > 0)
                 {

@@ -1,7 +1,7 @@
 namespace Postern.Chaos.Acts;
 
 /// <summary>
-/// Makes keys, uses, rotates and revokes them, and tries each node with what was revoked; and makes too many.
+/// Makes keys, uses, rotates and revokes them, and tries revoked keys at each node. Also makes too many.
 /// </summary>
 internal sealed class KeyHolder(World world, string name) : Actor(world, name)
 {
@@ -9,7 +9,7 @@ internal sealed class KeyHolder(World world, string name) : Actor(world, name)
     {
         await PauseAsync(700);
         var made = await PostAsync("/api/v1/keys", new { name = $"{Name}-{Round}", scopes = new[] { "read:runs" } });
-        // 409: the quota. A repeat whose answer was lost leaves keys behind, which are ended like the others.
+        // 409 is the quota. A repeat whose answer was lost leaves keys behind, which are revoked like the others.
         if (!Expect("create", made, 409))
         {
             await EndAllAsync();
@@ -18,7 +18,7 @@ internal sealed class KeyHolder(World world, string name) : Actor(world, name)
         var (id, key) = (made.String("id"), made.String("key"));
         Ledger.Acknowledge("key", new { key = id });
         var used = await GetAsync("/api/v1/runs?limit=1", key);
-        // The other nodes hear of a key within a second.
+        // The other nodes know a key within a second.
         if (used.Status != 401)
             Expect("use", used);
         if (Chance(3))

@@ -1,7 +1,7 @@
 namespace Postern.Chaos.Acts;
 
 /// <summary>
-/// Looks after deliveries: puts endpoints that were disabled again, retries and replays what is dead, reads lists.
+/// Takes care of deliveries: enables disabled endpoints, retries and replays dead deliveries, reads lists.
 /// </summary>
 internal sealed class Operator(World world, string name) : Actor(world, name)
 {

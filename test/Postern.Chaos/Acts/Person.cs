@@ -3,7 +3,7 @@ using Postern.Support;
 
 namespace Postern.Chaos.Acts;
 
-/// <summary>Decides questions: by a key, by a signed message, by the link; sometimes two who disagree.</summary>
+/// <summary>Decides questions with a key, a signed message or the link; sometimes two persons disagree.</summary>
 internal sealed class Person(World world, string name) : Actor(world, name)
 {
     protected override async Task ActAsync()

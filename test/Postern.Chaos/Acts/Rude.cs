@@ -4,7 +4,7 @@ using System.Text;
 namespace Postern.Chaos.Acts;
 
 /// <summary>
-/// Sends what nobody should: odd bodies, half a request and then silence, noise, many connections at once.
+/// Sends invalid traffic: odd bodies, half a request and then silence, noise, many connections at once.
 /// </summary>
 internal sealed class Rude(World world, string name) : Actor(world, name)
 {
@@ -78,7 +78,7 @@ internal sealed class Rude(World world, string name) : Actor(world, name)
         return ConnectAsync(Encoding.Latin1.GetString(noise));
     }
 
-    /// <summary>Sends it, is silent for a while, and is gone.</summary>
+    /// <summary>Sends it, waits without a word, and disconnects.</summary>
     private async Task ConnectAsync(string text)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
@@ -91,7 +91,7 @@ internal sealed class Rude(World world, string name) : Actor(world, name)
         }
         catch (SocketException)
         {
-            // It was refused, or cut.
+            // It was refused, or the connection was closed.
         }
     }
 }

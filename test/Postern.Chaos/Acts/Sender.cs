@@ -2,9 +2,7 @@ using System.Text.Json;
 
 namespace Postern.Chaos.Acts;
 
-/// <summary>
-/// A provider that sends webhooks: signed, again, wrongly signed, and more than there are places for.
-/// </summary>
+/// <summary>A provider of webhooks. It sends signed ones, repeats, wrongly signed ones, and more than fit.</summary>
 internal sealed class Sender(World world, string name) : Actor(world, name)
 {
     private static readonly string[] Triggers = ["echo", "echo", "called", "few"];

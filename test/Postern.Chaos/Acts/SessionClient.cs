@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Postern.Chaos.Acts;
 
 /// <summary>
-/// Opens a session, writes to all of its channels, has turns, reads it in every format, and closes most.
+/// Starts a session, writes to all of its channels, has turns, reads them in every format, and closes most sessions.
 /// </summary>
 internal sealed class SessionClient(World world, string name) : Actor(world, name)
 {

@@ -1,7 +1,7 @@
 namespace Postern.Chaos.Acts;
 
 /// <summary>
-/// Starts runs of every kind of agent, steers some of them, and reports on others as an orchestrator.
+/// Starts runs for every kind of agent, pauses or ends some of them, and reports on others as an orchestrator does.
 /// </summary>
 internal sealed class Starter(World world, string name) : Actor(world, name)
 {
@@ -50,7 +50,7 @@ internal sealed class Starter(World world, string name) : Actor(world, name)
             await SteerAsync(id!, key);
     }
 
-    /// <summary>By the project's callback secret; a run that its deadline has ended meanwhile says so.</summary>
+    /// <summary>Reports with the project's callback secret. A run that has passed its deadline answers so.</summary>
     private async Task OrchestrateAsync(string run, string key)
     {
         foreach (var status in (string[])["running", "succeeded"])

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Postern.Chaos.Acts;
 
-/// <summary>Claims runs and works on them: reports, asks a person, is slow, or goes away without a word.</summary>
+/// <summary>Claims runs and works on them: reports, asks a person, is slow, or disappears.</summary>
 internal sealed class Worker(World world, string name) : Actor(world, name)
 {
     protected override async Task ActAsync()
@@ -55,7 +55,7 @@ internal sealed class Worker(World world, string name) : Actor(world, name)
                         failure = new { code = "simulated" },
                     }
                     : new { status, eventId };
-            // The attempt may be over, when it was slow: then it is told so.
+            // A slow worker may be at an attempt that is over. Then the server says so.
             var answer = await PostAsync($"/api/v1/runs/{run}/status", body, token);
             if (!Expect("report", answer, 401, 403, 409))
                 return false;

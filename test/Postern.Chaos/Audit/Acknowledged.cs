@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Postern.Chaos.Audit;
 
-/// <summary>What was acknowledged, one by one, looked for through the public API.</summary>
+/// <summary>Checks each acknowledged request through the public API.</summary>
 internal sealed class Acknowledged(Book book, string url, string key) : IDisposable
 {
     private readonly HttpClient _http = ClientOf(url, key);
@@ -69,7 +69,8 @@ internal sealed class Acknowledged(Book book, string url, string key) : IDisposa
     }
 
     /// <summary>
-    /// Each follower saw each number once and in order, whatever broke in between; and all, where it ended.
+    /// Each follower saw each number once and in order, whatever broke in between. A follower that came to the end saw
+    /// all.
     /// </summary>
     private void FollowedStreams()
     {
@@ -127,7 +128,7 @@ internal sealed class Acknowledged(Book book, string url, string key) : IDisposa
     {
         foreach (var of in book.Of("capture").GroupBy(e => (Trigger: e.Text("trigger"), Delivery: e.Text("delivery"))))
         {
-            // A delivery whose dispatch was refused has started nothing, and may be sent again: it starts once then.
+            // A delivery with a refused dispatch has started nothing. It may be sent again, and then starts once.
             var started = new List<string>();
             foreach (var id in of.Select(e => e.Text("request")).Distinct())
             {
@@ -166,7 +167,7 @@ internal sealed class Acknowledged(Book book, string url, string key) : IDisposa
                 () => $"{one.Text("approval")} should have expired and is {there?.Text("status")}"
             );
         }
-        // What had an hour: nothing but its run's own end or a person may have ended it.
+        // These had an hour, so only the run's own end or a person may have ended them.
         foreach (var one in book.Of("asked").Where(a => !a.GetProperty("expires").GetBoolean()))
         {
             var there = await GetAsync("/api/v1/approvals/" + one.Text("approval"));

@@ -3,14 +3,12 @@ using System.Text.Json;
 namespace Postern.Chaos.Audit;
 
 /// <summary>
-/// Written apart from those who use the server: it knows the ledger's file, the public API, the tables for reading, and
-/// what the processes logged. It looks while the simulation runs, and at everything when it is over.
+/// Shares no code with the actors. It knows the ledger's file, the public API, the tables for reading, and the logs of
+/// the processes. It checks while the simulation runs, and checks everything at the end.
 /// </summary>
 internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
 {
-    /// <summary>
-    /// A fault is felt a little longer than it lasts: by timeouts, leases, connections that are made anew.
-    /// </summary>
+    /// <summary>A fault has effects a little longer than it lasts: timeouts, leases, new connections.</summary>
     private const long Aftermath = 20_000;
 
     private readonly Book _book = new(ledger);
@@ -35,7 +33,9 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
 
     public List<Invariant> All { get; private set; } = [];
 
-    /// <summary>How long nodes took to write again once there was a new primary; empty where none moved.</summary>
+    /// <summary>
+    /// How long nodes took until they could write at a new primary; empty when the primary did not move.
+    /// </summary>
     public string Recoveries
     {
         get
@@ -50,7 +50,7 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
         }
     }
 
-    /// <summary>What can be seen at any moment.</summary>
+    /// <summary>Checks what must hold at any moment.</summary>
     public void LookNow(long now, bool faultUnderWay)
     {
         foreach (var entry in _book.ReadOn())
@@ -62,7 +62,7 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
     public IEnumerable<Invariant> BrokenNow =>
         new[] { _answers, _expected, _revoked, _logs.Errors, _logs.Deadlocks, _growth.Bound }.Where(i => i.Broken > 0);
 
-    /// <summary>When nobody does anything any more: everything.</summary>
+    /// <summary>Checks everything, after all actors have stopped.</summary>
     public async Task LookAtTheEndAsync(long now, TimeSpan patience)
     {
         LookNow(now, faultUnderWay: false);
@@ -180,7 +180,7 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
         }
     }
 
-    /// <summary>Who was told that a session is closed had all of it.</summary>
+    /// <summary>A follower that was told of the end of a session had received all of it.</summary>
     private void FollowedToTheEnd(Invariant streams)
     {
         var most = _book
@@ -198,7 +198,7 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
     }
 
     /// <summary>
-    /// Each run's beginning was told to the good endpoint once or more, under one id; or it is still on its way.
+    /// The start of each run was reported to the good endpoint at least once, under one id, or its delivery is pending.
     /// </summary>
     private async Task DeliveriesAsync()
     {

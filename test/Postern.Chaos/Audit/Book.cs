@@ -2,13 +2,13 @@ using System.Text.Json;
 
 namespace Postern.Chaos.Audit;
 
-/// <summary>The ledger as the auditor reads it: the lines of the file, as far as they are whole.</summary>
+/// <summary>The ledger as the auditor reads it: the complete lines of the file.</summary>
 internal sealed class Book(string file)
 {
     private readonly List<JsonElement> _entries = [];
     private long _read;
 
-    /// <summary>What was added since the last look.</summary>
+    /// <summary>Returns the lines added since the last call.</summary>
     public List<JsonElement> ReadOn()
     {
         using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);

@@ -1,6 +1,6 @@
 namespace Postern.Chaos.Audit;
 
-/// <summary>What a node takes of the machine: memory, descriptors, the write-ahead log.</summary>
+/// <summary>What a node uses of the machine: memory, descriptors, the write-ahead log.</summary>
 internal sealed class Growth(Cluster cluster)
 {
     private const long MostResidentKib = 900 * 1024;
@@ -33,7 +33,7 @@ internal sealed class Growth(Cluster cluster)
             catch (Exception fault)
                 when (fault is IOException or InvalidOperationException or UnauthorizedAccessException)
             {
-                // It was killed in this moment.
+                // It was killed at this moment.
             }
         }
         var wal = new FileInfo(cluster.SqliteFile + "-wal");
@@ -41,12 +41,12 @@ internal sealed class Growth(Cluster cluster)
             Bound.Look(wal.Length < MostWalBytes, () => $"the write-ahead log has {wal.Length:#,0} bytes");
     }
 
-    /// <summary>At the end nobody holds anything: what is open is what a node needs itself.</summary>
+    /// <summary>At the end there are no clients: only the node's own descriptors are open.</summary>
     public void LookAtTheEnd()
     {
         Look();
         Bound.Look(Descriptors < 600, () => $"a node at rest has {Descriptors} descriptors");
-        // Between two restarts: the last third of its life takes little more than the middle one.
+        // Between two restarts, the last third of its life needs little more than the middle third.
         foreach (var life in _samples.GroupBy(s => (s.Node, s.Start)).Where(l => l.Count() >= 30))
         {
             var sizes = life.Select(s => s.Resident).ToList();

@@ -2,14 +2,14 @@ using System.Text.Json;
 
 namespace Postern.Chaos.Audit;
 
-/// <summary>One invariant: how often it was looked at, and what broke it.</summary>
+/// <summary>One invariant: how often it was checked, and its violations.</summary>
 internal sealed class Invariant(string name)
 {
     public string Name => name;
     public int Checked { get; set; }
     public int Broken { get; private set; }
 
-    /// <summary>The first of what broke it, in words.</summary>
+    /// <summary>The first violations, as texts.</summary>
     public List<string> Evidence { get; } = [];
 
     public void Break(string how)

@@ -3,12 +3,12 @@ using System.Text.Json;
 namespace Postern.Chaos.Audit;
 
 /// <summary>
-/// What the nodes and PostgreSQL logged. An error of a node is explained by its number and a fault that was under way:
-/// the only other excuse is a machine without time, for a row that was not to be had.
+/// The logs of the nodes and of PostgreSQL. An error of a node is explained by its number and a fault at that time. The
+/// only other explanation is a busy machine, for a row that could not be locked.
 /// </summary>
 internal sealed class NodeLogs(IReadOnlyList<string> nodes, IReadOnlyList<string> postgres)
 {
-    /// <summary>By the number of the log line: what explains it.</summary>
+    /// <summary>The faults that explain a log line, by its number.</summary>
     private static readonly Dictionary<int, string> Explained = new()
     {
         [104] = "the database was away or slow while changed keys were looked for; the next look finds them",
@@ -20,15 +20,16 @@ internal sealed class NodeLogs(IReadOnlyList<string> nodes, IReadOnlyList<string
     };
 
     /// <summary>
-    /// Kestrel's own words for a client that goes away in the middle of its body: it reads on what was given up. The
-    /// rude ones do that all the time.
+    /// Kestrel's message for a client that disconnects in the middle of its body. The rude actors do that all the time.
     /// </summary>
     private const int BodyGivenUp = 67;
 
-    /// <summary>A row was not to be had within two seconds: on a machine that has no time, without any fault.</summary>
+    /// <summary>
+    /// A row could not be locked within two seconds. On a busy machine that happens without any fault.
+    /// </summary>
     private const string HeldRow = "StorageBusyException";
 
-    /// <summary>Processes that want a core, by core, above which the machine has no time.</summary>
+    /// <summary>With more runnable processes per core than this, the machine is busy.</summary>
     private const double Overloaded = 3;
 
     private readonly Dictionary<string, long> _read = [];
@@ -36,7 +37,7 @@ internal sealed class NodeLogs(IReadOnlyList<string> nodes, IReadOnlyList<string
     public Invariant Errors { get; } = new("no node logs an error that no fault explains");
     public Invariant Deadlocks { get; } = new("PostgreSQL logs no deadlock");
 
-    /// <summary>What is new since the last look. Faults that are under way or were, a little before, explain.</summary>
+    /// <summary>Reads new lines. Faults at that time, or a little earlier, explain them.</summary>
     public void Look(bool faulty)
     {
         foreach (var file in nodes)

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace Postern.Chaos.Audit;
 
-/// <summary>The database, for reading alone, past the server.</summary>
+/// <summary>The database, read directly.</summary>
 internal sealed class Tables(string? postgres, string sqliteFile)
 {
     public bool IsPostgres => postgres is not null;
@@ -29,7 +29,7 @@ internal sealed class Tables(string? postgres, string sqliteFile)
         return rows;
     }
 
-    /// <summary>A statement that returns a row for each violation: what it is, in its columns.</summary>
+    /// <summary>Adds a statement that returns a row for each violation, described in its columns.</summary>
     public async Task NoneAsync(Invariant invariant, string counted, string sql)
     {
         invariant.Checked += Convert.ToInt32((await RowsAsync(counted))[0][0]);

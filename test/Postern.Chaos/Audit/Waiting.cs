@@ -1,12 +1,12 @@
 namespace Postern.Chaos.Audit;
 
-/// <summary>What still waits when nobody wants anything any more, and what is counted apart from its rows.</summary>
+/// <summary>Work that still waits after all actors have stopped, and counters that differ from their rows.</summary>
 internal static class Waiting
 {
-    /// <summary>By what waits: a statement whose rows must come to an end.</summary>
+    /// <summary>For each kind of work, a statement whose rows must disappear.</summary>
     public static readonly (string What, string Sql)[] Ends =
     [
-        // A run that waits for a person shows the question, which has a deadline of its own: an hour, for some.
+        // A run that waits for a person shows the question. The question has a deadline of its own, an hour for some.
         (
             "run",
             """
@@ -35,7 +35,7 @@ internal static class Waiting
     ];
 
     /// <summary>
-    /// A delivery may wait for its next attempt, which is shown with the last one; or for the one before it in its
+    /// A delivery may wait for its next attempt, which is shown with the last one, or for the previous delivery in its
     /// chain. All others are stuck.
     /// </summary>
     public const string StuckDeliveries = """
@@ -45,7 +45,7 @@ internal static class Waiting
             AND b.status = 'pending' AND b.place < d.place)
         """;
 
-    /// <summary>A count and the rows that it counts, where the two differ.</summary>
+    /// <summary>Counters that differ from the rows that they count.</summary>
     public static readonly (string What, string Counted, string Sql)[] Counters =
     [
         (
@@ -69,7 +69,7 @@ internal static class Waiting
         ),
     ];
 
-    /// <summary>What has dense numbers, where a number is missing.</summary>
+    /// <summary>Dense numbers, of which one is missing.</summary>
     public static readonly (string What, string Counted, string Sql)[] Gaps =
     [
         (

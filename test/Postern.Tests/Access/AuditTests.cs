@@ -14,7 +14,7 @@ public sealed class AuditTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync() => await _server.DisposeAsync();
 
-    /// <summary>Doors whose changes write rows of their own, in the transaction of the change.</summary>
+    /// <summary>Doors whose changes write their audit rows in the transaction of the change.</summary>
     private static readonly string[] ByThemselves =
     [
         "POST /api/v1/keys",
@@ -191,7 +191,7 @@ public sealed class AuditTests : IAsyncLifetime
         var all = (await _server.GetAsync("/api/v1/audit?limit=200")).Text;
         foreach (var secret in new[] { "whsec_", "a secret of nobody", "a-callback-secret-that", key })
             Assert.DoesNotContain(secret, all, StringComparison.Ordinal);
-        // A browser's own request is no act of an operator.
+        // A request of a browser's user is not an operator's act.
         await _server.StartSessionAsync("b");
         var before = (await _server.GetAsync("/api/v1/audit?limit=1"))
             .Json.GetProperty("data")[0]

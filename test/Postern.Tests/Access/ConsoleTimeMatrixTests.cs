@@ -2,7 +2,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Access;
 
-/// <summary>The matrix in time of the console's doors on SQLite, beside that of all others.</summary>
+/// <summary>The matrix in time for the doors of the console, on SQLite.</summary>
 public sealed class ConsoleTimeMatrixTests(TimeMatrixTests.World world) : IClassFixture<TimeMatrixTests.World>
 {
     public static TheoryData<string, string> Rows() => TimeMatrix.Rows(console: true);

@@ -45,7 +45,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
                 Server.RootKey,
                 new { kind = "pull" }
             );
-            // An inbound URL whose trigger asks for a signature: what opens its door.
+            // An inbound URL with a trigger that requires a signature: its credential.
             await Server.PostAsync(
                 "/api/triggers/user/matrix/matrix",
                 new
@@ -235,7 +235,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             );
             if (IsSealed(door))
             {
-                // Its credential is the seal of the body: without it nobody learns whether there is a question.
+                // Its credential is the seal of the body. Without it nobody learns whether there is a question.
                 Assert.True(answer.Status == 404, $"{method} {target} with {kind}: {answer}");
                 continue;
             }
@@ -268,7 +268,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
         }
     }
 
-    /// <summary>Signed by the callback secret and by the token of the run that there is not.</summary>
+    /// <summary>Signed with the callback secret and with the token of a run that does not exist.</summary>
     private (string, string)[] Signed(string body, string id = "run_none:e")
     {
         var (bytes, now) = (Encoding.UTF8.GetBytes(body), DateTimeOffset.UtcNow);
@@ -406,13 +406,15 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
         Assert.Null((await world.Server.GetAsync("/api/v1/keys")).Header("Access-Control-Allow-Origin"));
     }
 
-    /// <summary>The execution callback's token stands for these: without them the request is not read.</summary>
+    /// <summary>
+    /// The token of the execution callback stands for these headers. Without them the request is not read.
+    /// </summary>
     private static (string, string)[] Identification(Door door, (string Name, string)[] headers) =>
         door.Path == "/api/callbacks/execution" && headers.All(h => h.Name != "x-run-id")
             ? [("x-run-id", "run_none")]
             : [];
 
-    /// <summary>An answer as to its form, sealed by nobody.</summary>
+    /// <summary>An answer of the right form, but sealed with no key.</summary>
     private static string Unsealed => $$"""{"nonce":"{{new string('A', 22)}}","sealed":"{{new string('A', 120)}}"}""";
 
     private static bool IsSealed(Door door) => door.Path.StartsWith("/relay/v1/answers/", StringComparison.Ordinal);
@@ -441,7 +443,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             .Replace("{ref}", "default", StringComparison.Ordinal)
             .Replace("{env}", "prod", StringComparison.Ordinal);
 
-    /// <summary>The status of a request with exactly these bytes; 0 when the connection was closed.</summary>
+    /// <summary>Returns the status of a request with exactly these bytes; 0 when the connection was closed.</summary>
     private async Task<int> RawAsync(string request)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);

@@ -217,7 +217,7 @@ public sealed class RefusalIdTests : IAsyncLifetime
             if (n < 6)
                 Assert.Equal(n < 2 ? "wrong_signature" : "retired_secret", Of(await RowAsync(IdOf(answer)), "reason"));
         }
-        // Another way of signing, or none, knows nothing of them.
+        // Another way of signing, or none, does not know them.
         await TriggerAsync("t", all[6], "github");
         _server.Clock.Advance(TimeSpan.FromSeconds(70));
         var other = await InAsync("t", Signed(all[5], _server.Database.Now / 1_000_000));
@@ -325,7 +325,7 @@ public sealed class RefusalIdTests : IAsyncLifetime
         Assert.Equal((RefusalCounts.MaxDistinct + 1, 10_000), (given.Count, times));
         Assert.Subset(written, given);
         Assert.Empty(counts.Take(60_000_001, all: false));
-        // They are forgotten: there is room again.
+        // They are forgotten, so there is room again.
         var other = new AuditRow("-", "credential.refused", Address: "10.1.0.0", Reason: "missing");
         Assert.Equal("aud_" + number, counts.Add(other, other, other, 60_000_001, () => "aud_" + number).Id);
     }

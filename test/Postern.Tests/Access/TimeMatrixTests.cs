@@ -3,8 +3,8 @@ using Postern.Support;
 namespace Postern.Tests.Access;
 
 /// <summary>
-/// Authority ends when it ends: every door of the table, every way to end, every moment, on SQLite. See <see
-/// cref="TimeMatrix"/>. The doors of the console have a class of their own, which runs beside this one.
+/// Authority ends when it ends, on SQLite: every door, every way to end, every moment (<see cref="TimeMatrix"/>). The
+/// doors of the console are in a class of their own, which runs in parallel.
 /// </summary>
 public sealed class TimeMatrixTests(TimeMatrixTests.World world) : IClassFixture<TimeMatrixTests.World>
 {

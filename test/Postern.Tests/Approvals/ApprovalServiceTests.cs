@@ -8,7 +8,7 @@ using Postern.Support;
 namespace Postern.Tests.Approvals;
 
 /// <summary>
-/// Approval services: the forms in which they sign, whose questions each decides, and what they may be.
+/// Approval services: the forms of their signatures, which questions each decides, and which services are allowed.
 /// </summary>
 public sealed class ApprovalServiceTests : ApprovalTest
 {
@@ -68,10 +68,10 @@ public sealed class ApprovalServiceTests : ApprovalTest
             }
             Assert.Equal("waiting", (await _asking.RunAsync(run)).GetProperty("phase").GetString());
             Assert.True((await SendAsync(body, signed)).Status == 200, $"form {place}");
-            // The same bytes again, overheard: they did what they do once.
+            // The same bytes again, recorded by somebody: they have no second effect.
             Assert.Equal("already_processed", (await SendAsync(body, signed)).String("status"));
         }
-        // Two forms while a sender moves over; more are somebody who wants much work done.
+        // Two forms are allowed while a sender changes its form. More would only cause work.
         var (_, _, both) = await _asking.WaitingAsync();
         var twice = $$"""{"requestId":"{{both}}","decision":"approved"}""";
         Assert.Equal(
@@ -132,7 +132,7 @@ public sealed class ApprovalServiceTests : ApprovalTest
             ).Status
         );
 
-        // A service that signs in one form is believed in no other.
+        // A service with one form of signature is refused in any other.
         await ServiceAsync("default", new { secrets = new[] { Asking.Secret }, schemes = new[] { "github" } });
         var (_, _, second) = await _asking.WaitingAsync();
         body = $$"""{"requestId":"{{second}}","decision":"approved"}""";
@@ -176,7 +176,7 @@ public sealed class ApprovalServiceTests : ApprovalTest
         );
         Assert.Equal(404, (await _asking.DecideAsync(theirs, "approved", secret: "legal-1, of 24 characters")).Status);
 
-        // Two live secrets while one is rotated; the old one ends with the put that leaves it out.
+        // Two secrets are valid while one is rotated. The old one ends with the PUT that leaves it out.
         await ServiceAsync(
             "legal",
             new { secrets = new[] { "legal-2, of 24 characters", "legal-1, of 24 characters" }, agents = new[] { "p" } }
@@ -189,7 +189,7 @@ public sealed class ApprovalServiceTests : ApprovalTest
         await ServiceAsync("legal", new { secrets = new[] { "legal-2, of 24 characters" } });
         Assert.Equal(401, (await _asking.DecideAsync(ours, "approved", secret: "legal-1, of 24 characters")).Status);
 
-        // Narrowed to other agents, it decides nothing of this one any more.
+        // Limited to other agents, it decides nothing for this one.
         var (_, _, later) = await _asking.WaitingAsync(new { service = "legal" });
         await ServiceAsync(
             "legal",
@@ -227,7 +227,7 @@ public sealed class ApprovalServiceTests : ApprovalTest
             401,
             (await _server.SendAsync(HttpMethod.Post, $"{Door}/{id}", null, body, Asking.Sign(body))).Status
         );
-        // Of a project that is not there nothing is told.
+        // Nothing is revealed about a project that does not exist.
         Assert.Equal(
             401,
             (await _server.SendAsync(HttpMethod.Post, Door + "/proj_none", null, body, Asking.Sign(body))).Status
@@ -286,7 +286,7 @@ public sealed class ApprovalServiceTests : ApprovalTest
     {
         var big = await SendAsync(new string(' ', (1024 * 1024) + 1));
         Assert.Equal((413, "body_too_large"), (big.Status, big.String("error")));
-        // At the limit it is verified and read.
+        // A body of the largest size is verified and read.
         var body = "{\"requestId\":\"x\",\"decision\":\"approved\"}".PadRight(1024 * 1024);
         Assert.Equal(404, (await _asking.SendAsync(body)).Status);
     }

@@ -3,9 +3,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Approvals;
 
-/// <summary>
-/// A server with an approval service and runs that can ask: what every test of approvals begins with.
-/// </summary>
+/// <summary>A server with an approval service and runs that can ask. Every test of approvals begins with it.</summary>
 public abstract class ApprovalTest : IAsyncLifetime
 {
     private protected TestServer _server = null!;

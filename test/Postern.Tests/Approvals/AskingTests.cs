@@ -3,7 +3,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Approvals;
 
-/// <summary>Asking: who may, what is refused, rounds, repeats, and what waiting means for the run.</summary>
+/// <summary>Asking a person: who may, refusals, rounds, repeats, and what the wait means for the run.</summary>
 public sealed class AskingTests : ApprovalTest
 {
     private Task<Answer> AskAsync(
@@ -33,7 +33,7 @@ public sealed class AskingTests : ApprovalTest
             asked.Json.EnumerateObject().Select(m => m.Name)
         );
         Assert.StartsWith("apr_", asked.String("approval_request_id"), StringComparison.Ordinal);
-        // The link decides, so it is not for who asked.
+        // The link decides, so the asker does not get it.
         Assert.Equal(JsonValueKind.Null, asked.Json.GetProperty("approval_request_url").ValueKind);
         Assert.StartsWith(
             "/approvals/",
@@ -69,7 +69,7 @@ public sealed class AskingTests : ApprovalTest
             ("pending", 1),
             (status.GetProperty("status").GetString(), status.GetProperty("round").GetInt32())
         );
-        // Nor for whoever only reads.
+        // A reader does not get it either.
         foreach (
             var reader in new[]
             {
@@ -155,12 +155,12 @@ public sealed class AskingTests : ApprovalTest
         }
         Assert.Single(await _asking.EventsAsync(run), e => e.GetProperty("type").GetString() == "approval_requested");
 
-        // A repeat whose first answer was lost until the decision had come still finds its question.
+        // A repeat after a lost answer finds its question even after the decision.
         await _asking.DecideAsync("a", "approved");
         var late = await AskAsync(run, new { approval_request_id = "a", payload = new { x = 1 } }, token);
         Assert.Equal((200, "approved"), (late.Status, late.String("status")));
         Assert.Equal("running", (await _asking.RunAsync(run)).GetProperty("phase").GetString());
-        // An id is used once in a project, whatever the run.
+        // An id is used once in a project, by any run.
         var (other2, otherToken, _) = await _asking.RunningAsync();
         var used = await AskAsync(other2, new { approval_request_id = "a", payload = new { x = 1 } }, otherToken);
         Assert.Equal((409, "approval_request_id_used"), (used.Status, used.String("error")));
@@ -206,7 +206,7 @@ public sealed class AskingTests : ApprovalTest
             StringComparison.Ordinal
         );
 
-        // An administrator says that this agent may be given its links; whoever only registers agents cannot.
+        // An administrator allows this agent to get its links. A key that may only register agents cannot.
         Assert.Equal(
             403,
             (
@@ -335,7 +335,7 @@ public sealed class AskingTests : ApprovalTest
                 one.GetProperty("feedback").GetString()
             )
         );
-        // Answering the first round again does nothing to the second.
+        // A second answer to the first round changes nothing in the second.
         Assert.Equal("already_processed", (await _asking.DecideAsync(first, "request_changes")).String("status"));
         var answers = (await _asking.EventsAsync(run))
             .Where(e => e.GetProperty("type").GetString() == "approval_decided")
@@ -363,7 +363,7 @@ public sealed class AskingTests : ApprovalTest
         );
         var mine = await AskAsync(run, new { }, null, "/api/v1/agents/somebody/executions");
         Assert.Equal((403, "execution_ownership_mismatch"), (mine.Status, mine.String("error")));
-        // A token that may write to the run is not the run.
+        // A token that may write to the run is not the run's own token.
         Assert.Equal(401, (await AskAsync(run, new { }, await _server.TokenAsync($"write:runs:{run}"))).Status);
         Assert.Equal(403, (await AskAsync(run, new { }, await _server.KeyAsync("read:runs"))).Status);
         Assert.Equal(404, (await AskAsync(run, new { }, await _server.KeyAsync("write:sessions"))).Status);
@@ -460,7 +460,7 @@ public sealed class AskingTests : ApprovalTest
         var asked = await _asking.AskAsync(id, token, new { expires_in_hours = 10 });
         Assert.Equal(asked.String("expires_at"), (await _asking.RunAsync(id)).GetProperty("deadlineAt").GetString());
         _server.Clock.Advance(TimeSpan.FromHours(9));
-        // A look of the loops that end what is overdue has gone by once something that is overdue has been ended.
+        // When one overdue item has ended, the loops have polled once.
         var overdue = (await _server.PostAsync("/api/v1/runs", new { agent = "p", deadlineSeconds = 1 })).String("id");
         _server.Clock.Advance(TimeSpan.FromSeconds(2));
         await WaitFor.TrueAsync(async () =>
@@ -474,7 +474,7 @@ public sealed class AskingTests : ApprovalTest
             )
         );
 
-        // Afterwards it has the time that it had left, and its worker's lease begins anew.
+        // Afterwards it has the time that was left, and its worker's lease begins again.
         await _asking.DecideAsync(asked.String("approval_request_id"), "approved");
         var on = await _asking.RunAsync(id);
         var left =

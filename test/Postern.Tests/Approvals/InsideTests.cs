@@ -5,7 +5,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Approvals;
 
-/// <summary>Deciding by key or token, what waits, waiting for the answer, and the clock.</summary>
+/// <summary>Decisions with a key or token, the list of open questions, waiting for the answer, and the clock.</summary>
 public sealed class InsideTests : ApprovalTest
 {
     private Task<Answer> DecideAsync(string run, object body, string? credential) =>
@@ -39,7 +39,7 @@ public sealed class InsideTests : ApprovalTest
         }
         var own = await DecideAsync(run, new { decision = "approved" }, token);
         Assert.Equal(401, own.Status);
-        // A right to decide something else says nothing of this one.
+        // A right to decide other questions does not cover this one.
         foreach (
             var credential in new[]
             {
@@ -137,7 +137,7 @@ public sealed class InsideTests : ApprovalTest
             var refused = await DecideAsync(run, new { decision = "approved" }, credential);
             Assert.Equal((403, "self_approval"), (refused.Status, refused.String("error")));
         }
-        // A turned key is the same key.
+        // A rotated key is the same key.
         var turned = (await _server.PostAsync($"/api/v1/keys/{id}/rotate", new { }, key)).String("key");
         Assert.Equal("self_approval", (await DecideAsync(run, new { decision = "approved" }, turned)).String("error"));
         await WaitFor.TrueAsync(async () =>
@@ -384,7 +384,7 @@ public sealed class InsideTests : ApprovalTest
         foreach (var bad in (string[])["0", "56", "x", ""])
             Assert.Equal(400, (await _server.GetAsync($"/api/v1/executions/{run}/approval-status?wait={bad}")).Status);
 
-        // Nobody decides: after its time the question is still open, and nothing is left behind.
+        // Nobody decides. After its time the question is still open, and nothing is left over.
         var (other, _, _) = await _asking.WaitingAsync();
         Assert.Equal(
             "pending",
@@ -413,7 +413,7 @@ public sealed class InsideTests : ApprovalTest
         // However many are due at once, all are ended.
         for (var i = 0; i < 450; i++)
             await _asking.WaitingAsync(new { expires_in_hours = 2 });
-        // It waits for less than a minute, whatever the others took.
+        // It waits for less than a minute, however long the others take.
         var waiting = _server.GetAsync($"/api/v1/executions/{run}/approval-status?wait=55");
         await WaitFor.TrueAsync(() => Task.FromResult(_server.HeldRequests == 1), TimeSpan.FromSeconds(30));
         _server.Clock.Advance(TimeSpan.FromHours(2));

@@ -5,8 +5,8 @@ using Postern.Support;
 namespace Postern.Tests.Approvals;
 
 /// <summary>
-/// The page for the person over plain HTTP: what it shows and escapes, what it allows, and that opening it decides
-/// nothing. In a browser it is tried by the acceptance tests.
+/// The page for a person, over plain HTTP: what it shows and escapes, what it allows, and that opening it decides
+/// nothing. The acceptance tests try it in a browser.
 /// </summary>
 public sealed class PageTests : ApprovalTest
 {
@@ -135,7 +135,7 @@ public sealed class PageTests : ApprovalTest
         var after = await OpenAsync(path);
         Assert.Contains(words, after.Text, StringComparison.Ordinal);
         Assert.Contains("not today", after.Text, StringComparison.Ordinal);
-        // The link is used up: it shows the outcome, and neither a form nor what it was about.
+        // The link is used up: it shows the outcome, but no form and no content.
         foreach (var gone in (string[])["<form", "the plan", "what it is"])
             Assert.DoesNotContain(gone, after.Text, StringComparison.Ordinal);
         Assert.Equal(303, (await NoRedirectAsync(path, "decision=" + button)).Status);

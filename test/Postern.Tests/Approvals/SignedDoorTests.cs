@@ -8,8 +8,8 @@ using Postern.Support;
 namespace Postern.Tests.Approvals;
 
 /// <summary>
-/// Decisions from outside: the answers of the contract, the forms of signatures, whose secrets decide what, and that
-/// nothing but a listed word approves.
+/// Decisions from outside: the answers of the contract, the forms of signatures, which secret decides what, and that
+/// only a listed word approves.
 /// </summary>
 public sealed class SignedDoorTests : ApprovalTest
 {
@@ -281,8 +281,8 @@ public sealed class SignedDoorTests : ApprovalTest
     }
 
     /// <summary>
-    /// Thousands of shapes: whatever stands where a decision may stand, the run goes on only where every place that
-    /// says anything says a listed word that approves.
+    /// Thousands of bodies, with something wrong at each place of a decision. The run continues only if every place
+    /// that is present contains a listed word that approves.
     /// </summary>
     [Fact]
     public async Task Nothing_but_a_listed_word_approves()
@@ -377,7 +377,7 @@ public sealed class SignedDoorTests : ApprovalTest
                     if (message?.Decided.Word != Postern.Approvals.Decision.Approved)
                         return true;
                     approved++;
-                    // What approves says so in words, at every place of a decision that is not null.
+                    // An approval is a word, at every place of a decision that is not null.
                     using var json = JsonDocument.Parse(body);
                     var root = json.RootElement;
                     var data =
@@ -408,7 +408,7 @@ public sealed class SignedDoorTests : ApprovalTest
             $"{approved} approved, {refused} were refused: both kinds are among them"
         );
 
-        // The same at the door: three thousand that are no decision, signed, and the run waits still.
+        // The same at the door: three thousand signed bodies without a decision, and the run still waits.
         var (run, token, _) = await _asking.RunningAsync();
         await _asking.AskAsync(run, token, new { approval_request_id = "q" });
         var undecided = shape.Sample(6000).Where(body => Read(body) is null).Take(3000).ToList();

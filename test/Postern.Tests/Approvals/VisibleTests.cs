@@ -2,7 +2,7 @@ using Postern.Approvals;
 
 namespace Postern.Tests.Approvals;
 
-/// <summary>What a person is shown of an agent's text.</summary>
+/// <summary>How a person sees the text of an agent.</summary>
 public sealed class VisibleTests
 {
     [Theory]
@@ -66,7 +66,7 @@ public sealed class VisibleTests
             "a\u0301\u0301\u0301\u0301" + string.Concat(Enumerable.Repeat("\\u{0301}", 26)) + "b\u0301",
             shown
         );
-        // One that shows nothing between them begins no new pile.
+        // A character that shows nothing does not begin a new pile.
         Assert.Equal("a\u0301\u0301\\u{034f}\u0301\\u{0301}", Visible.Text("a\u0301\u0301\u034f\u0301\u0301"));
     }
 }

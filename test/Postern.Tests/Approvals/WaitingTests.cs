@@ -5,8 +5,8 @@ using Postern.Support;
 namespace Postern.Tests.Approvals;
 
 /// <summary>
-/// A run that waits for a person leaves that state by no door but the answer's and its own end; every door that moves a
-/// run is tried.
+/// A run that waits for a person leaves that state only by the answer or by its own end. Every door that changes a run
+/// is tried.
 /// </summary>
 public sealed class WaitingTests : ApprovalTest
 {
@@ -129,7 +129,7 @@ public sealed class WaitingTests : ApprovalTest
             (await _server.PostAsync("/api/v1/agents/p/claim", null)).Json.GetProperty("data").GetArrayLength()
         );
         await StillWaitsAsync(run);
-        // What was refused is in the timeline, by the code that it was refused with.
+        // The timeline shows what was refused, with the code of the refusal.
         Assert.True(
             (await _asking.EventsAsync(run)).Count(e => e.GetProperty("outcome").GetString() == "refused") >= 25
         );
@@ -212,7 +212,7 @@ public sealed class WaitingTests : ApprovalTest
         var told = (await _agent.OfTypeAsync("approval.decided")).Body.GetProperty("data");
         Assert.Equal(request, told.GetProperty("approval_request_id").GetString());
 
-        // A key, which belongs to whoever runs the agents, may name another place.
+        // A key belongs to the operator of the agents, so it may name another address.
         var second = await _server.PostAsync(door, new { callback_url = elsewhere.Url });
         Assert.Equal(200, second.Status);
         await _asking.DecideAsync(second.String("approval_request_id"), "request_changes");
@@ -251,7 +251,7 @@ public sealed class WaitingTests : ApprovalTest
         Assert.Equal("GENERATING", (await _asking.DecideAsync(request, "approved")).String("new_status"));
         Assert.Equal("running", (await pipeline.ReadAsync(job)).GetProperty("phase").GetString());
         Assert.Equal(204, (await pipeline.ReportAsync(job, "DRAFT_READY")).Status);
-        // In a state that is not running nothing is asked; a refusal ends the run in its workflow's own state.
+        // In a state that is not running nothing can be asked. A refusal ends the run in the state of its workflow.
         Assert.Equal(
             "execution is in 'DRAFT_READY' state; must be 'running' to request approval",
             (await _server.PostAsync($"/api/v1/executions/{job}/request-approval", new { })).String("message")
@@ -292,14 +292,14 @@ public sealed class WaitingTests : ApprovalTest
             var refused = await _server.PostAsync("/realtime/v1/sessions/s/out/records", end, credential);
             Assert.True(refused.Status == 409 && refused.String("code") == "awaiting_approval", refused.ToString());
         }
-        // Nor is the turn handed to a fresh run, which would not have to wait.
+        // And the turn is not given to a new run, which would not have to wait.
         var swap = await _server.PostAsync(
             "/api/v1/sessions/s/end-and-continue",
             new { callingRunId = run, reason = "upgrade" }
         );
         Assert.True(swap.Status == 409 && swap.String("code") == "awaiting_approval", swap.ToString());
         await StillWaitsAsync(run);
-        // What it says meanwhile is heard; the turn's time stands still, and what comes in waits for it.
+        // Its output is received meanwhile. The turn's time stands still, and new input waits.
         Assert.Equal(
             200,
             (
@@ -424,7 +424,7 @@ public sealed class WaitingTests : ApprovalTest
             "approval_request_id"
         );
         var project = await _server.ProjectAsync();
-        // As a dispatcher may find in this moment: nothing is left to do.
+        // As a dispatcher may find it at this moment: nothing is left to do.
         await _server.Database.WriteAsync(async tx => await RunDue.ReturnToIdleAsync(tx, project, run));
         _server.Clock.Advance(TimeSpan.FromMinutes(10));
         var overdue = (await _server.PostAsync("/api/v1/runs", new { agent = "p", deadlineSeconds = 1 })).String("id");
@@ -433,7 +433,7 @@ public sealed class WaitingTests : ApprovalTest
             (await _asking.RunAsync(overdue)).GetProperty("phase").GetString() == "timed_out"
         );
         await StillWaitsAsync(run);
-        // What was said meanwhile is answered once it goes on; without it the idle window begins anew.
+        // Messages that came meanwhile are answered when it continues. Without them the idle window begins again.
         await _server.SayAsync("s", "are you there?");
         await _asking.DecideAsync(request, "approved");
         await WaitFor.TrueAsync(async () =>

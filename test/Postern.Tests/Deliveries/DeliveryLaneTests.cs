@@ -4,7 +4,7 @@ using Postern.Settings;
 namespace Postern.Tests.Deliveries;
 
 /// <summary>
-/// An endpoint's rate holds from its first request on, however much waits for it and however long nothing was sent.
+/// An endpoint's rate limit holds from its first request on, whatever waits for it and however long it was idle.
 /// </summary>
 public sealed class DeliveryLaneTests
 {

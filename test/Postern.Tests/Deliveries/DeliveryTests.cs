@@ -35,7 +35,7 @@ public sealed class DeliveryTests : IAsyncLifetime
     private async Task<JsonElement> DeliveryAsync(string id) =>
         (await _server.GetAsync("/api/v1/deliveries/" + id)).Json;
 
-    /// <summary>One test event, once its delivery is in a state.</summary>
+    /// <summary>Sends one test event, and waits until its delivery is in a state.</summary>
     private async Task<JsonElement> SentAsync(string status, int attempts = 1, string endpoint = "hook")
     {
         var id = (await _server.PostAsync($"/api/v1/webhook-endpoints/{endpoint}/test", null)).String("deliveryId");
@@ -252,7 +252,7 @@ public sealed class DeliveryTests : IAsyncLifetime
         await _server.PostAsync($"/api/v1/runs/{id}/status", new { status = "running" });
         await _server.PostAsync($"/api/v1/runs/{id}/status", new { status = "succeeded" });
         var other = (await _server.PostAsync("/api/v1/runs", new { agent = "p" })).String("id");
-        // The other run's goes past; this run's wait for their first.
+        // The event of the other run overtakes; those of this run wait for the first one.
         await WaitFor.TrueAsync(() => Task.FromResult(_receiver.Taken.Count == 2));
         Assert.Contains(other, _receiver.Taken.Last().Body, StringComparison.Ordinal);
         _server.Clock.Advance(TimeSpan.FromSeconds(7));
@@ -384,7 +384,7 @@ public sealed class DeliveryTests : IAsyncLifetime
             );
             await InAsync(id, "delivered", 2);
         }
-        // Another recovery names the end of its span, which is after the first.
+        // Another recovery has a later end of its span.
         _server.Clock.Advance(TimeSpan.FromSeconds(2));
         var until = DateTimeOffset.UnixEpoch.AddTicks(_server.Database.Now * 10).ToString("O");
         for (var expected = 1; expected >= 0; expected--)
@@ -429,7 +429,7 @@ public sealed class DeliveryTests : IAsyncLifetime
         var pause =
             delivery.GetProperty("nextAttemptAt").GetDateTimeOffset()
             - delivery.GetProperty("attempts")[0].GetProperty("at").GetDateTimeOffset();
-        // What it took to answer comes on top.
+        // The time of the answer is added.
         Assert.InRange(pause, TimeSpan.FromSeconds(least - 0.001), TimeSpan.FromSeconds(most + 5));
     }
 
@@ -450,7 +450,7 @@ public sealed class DeliveryTests : IAsyncLifetime
             await server.PostAsync("/api/v1/webhook-endpoints/hook/test", null);
         await WaitFor.TrueAsync(() => Task.FromResult(_receiver.Taken.Count == 3));
         server.Clock.Advance(TimeSpan.FromSeconds(8));
-        // The worker has looked again once something due later has gone elsewhere.
+        // When a later one has been sent elsewhere, the worker has polled again.
         await using var beside = await Receiver.StartAsync();
         await server.SendAsync(
             HttpMethod.Put,
@@ -469,7 +469,7 @@ public sealed class DeliveryTests : IAsyncLifetime
                     .Count(d => d.GetProperty("attemptCount").GetInt32() == 0) == 7,
             what: "seven were not tried"
         );
-        // After the pause one is tried; it arrives, and the rest follow.
+        // After the pause one is tried. It arrives, and the others follow.
         _receiver.Answers = _ => (200, "");
         server.Clock.Advance(TimeSpan.FromSeconds(601));
         await WaitFor.TrueAsync(async () =>
@@ -553,7 +553,7 @@ public sealed class DeliveryTests : IAsyncLifetime
                     .GetInt32() == 1
             );
             Assert.Equal(status, found.GetProperty("status").GetString());
-            // Each has its own endpoint to fail: put anew, nothing of the last waits.
+            // Each has its own endpoint. After a new PUT nothing of the last one is pending.
             await server.SendAsync(HttpMethod.Delete, "/api/v1/webhook-endpoints/odd", server.RootKey);
             return found;
         }
@@ -566,7 +566,7 @@ public sealed class DeliveryTests : IAsyncLifetime
             "tls",
             Category(await OneAsync(_receiver.Origin.Replace("http:", "https:", StringComparison.Ordinal), "pending"))
         );
-        // The status was said: a body that drips or never ends does not take it back.
+        // The status has been received: a slow or endless body does not change it.
         Assert.Equal("delivered", Category(await OneAsync(_receiver.Origin + "/drip", "delivered")));
         var large = await OneAsync(_receiver.Origin + "/large", "delivered");
         Assert.Equal(1024, large.GetProperty("attempts")[0].GetProperty("response").GetString()!.Length);
@@ -594,7 +594,7 @@ public sealed class DeliveryTests : IAsyncLifetime
             }
             catch (OperationCanceledException)
             {
-                // The sender has had enough.
+                // The sender stops waiting.
             }
         }
 

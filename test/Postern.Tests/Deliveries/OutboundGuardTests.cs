@@ -77,7 +77,7 @@ public sealed class OutboundGuardTests
         using var guard = Guard();
         var problem = await guard.ValidateAsync(url, default);
         Assert.NotNull(problem);
-        // The rule is named, not the address that a name stands for.
+        // The rule is named, not the address of the name.
         if (url.Contains("localhost", StringComparison.OrdinalIgnoreCase))
             Assert.DoesNotContain("127.", problem, StringComparison.Ordinal);
     }
@@ -116,7 +116,7 @@ public sealed class OutboundGuardTests
     }
 
     /// <summary>
-    /// The neighbours of the registry's rows, and of 2000::/3: what is refused ends where the registry says.
+    /// The neighbours of the registry's rows, and of 2000::/3: refusals end exactly where the registry says.
     /// </summary>
     [Theory]
     [InlineData("1.0.0.0", true)]
@@ -225,7 +225,7 @@ public sealed class OutboundGuardTests
                 StringComparison.Ordinal
             );
         Assert.Null(await guard.ValidateAsync("https://outside.example/", default));
-        // Without a network by name the scheme leads nowhere: its name is not even looked up.
+        // Without an allowed network, the scheme is refused before the name is looked up.
         using var nowhere = Guard(resolve: (_, _) => throw new InvalidOperationException("looked up"));
         Assert.StartsWith(
             NotHttps,
@@ -327,7 +327,7 @@ public sealed class OutboundGuardTests
         );
         Assert.Equal("outside.example", receiver.Taken.Last().Headers.Host.ToString());
         Assert.NotNull(await proxied.ValidateBeforeProxyAsync("http://10.0.0.1/", default));
-        // The exception is the proxy's own address and port, nobody else's.
+        // The exception is only the proxy's own address and port.
         await using var beside = await Receiver.StartAsync();
         Assert.NotNull(await proxied.ValidateBeforeProxyAsync(beside.Url, default));
     }

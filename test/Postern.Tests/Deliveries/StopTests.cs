@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Deliveries;
 
-/// <summary>What is under way when the server stops, or when the database does.</summary>
+/// <summary>Deliveries under way when the server or its database stops.</summary>
 public sealed class StopTests
 {
     [Fact]
@@ -91,7 +91,7 @@ public sealed class StopTests
         await PutAsync(server, receiver);
         await TestAsync(server);
         await receiver.NextAsync();
-        // A lease of a node that is gone, beside the one that is held here.
+        // The lease of a dead node, beside the one held here.
         var project = await server.ProjectAsync();
         await server.Database.WriteAsync(async tx =>
         {

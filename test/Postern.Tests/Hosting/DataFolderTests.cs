@@ -3,7 +3,7 @@ using Postern.Hosting;
 
 namespace Postern.Tests.Hosting;
 
-/// <summary>Which folders a server makes its own.</summary>
+/// <summary>Which folders a server accepts as its own.</summary>
 public sealed class DataFolderTests : IDisposable
 {
     private const UnixFileMode Closed = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -27,7 +27,7 @@ public sealed class DataFolderTests : IDisposable
     [Fact]
     public void A_folder_of_somebody_else_keeps_its_mode()
     {
-        // Root may change any folder's mode, and is nobody's owner by that; others are not root.
+        // Root may change the mode of any folder without being its owner; others are not root.
         var folder = Environment.UserName == "root" ? _folder : "/tmp";
         if (folder == _folder)
             Process.Start("chown", ["65534", _folder]).WaitForExit();

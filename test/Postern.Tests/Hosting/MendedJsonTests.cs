@@ -35,7 +35,7 @@ public sealed class MendedJsonTests
                 {
                     var escaped = "\"" + string.Concat(units.Select(u => $"\\u{(int)u:x4}")) + "\"";
                     using var json = JsonDocument.Parse(MendedJson.Of(Encoding.UTF8.GetBytes(escaped)));
-                    // The runtime's own encoder puts U+FFFD for each half that has no other.
+                    // The runtime's own encoder writes U+FFFD for each half without a partner.
                     var repaired = Encoding
                         .UTF8.GetString(Encoding.UTF8.GetBytes(new string(units)))
                         .Replace("\0", "", StringComparison.Ordinal);

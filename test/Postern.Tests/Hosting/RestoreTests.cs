@@ -5,7 +5,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Hosting;
 
-/// <summary>The real program: a backup that is put back lets nobody in who was let out after it was made.</summary>
+/// <summary>The real program: after a restore, no credential works that was revoked after the backup.</summary>
 public sealed class RestoreTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("postern-restore-").FullName;
@@ -37,7 +37,7 @@ public sealed class RestoreTests : IDisposable
         Assert.Equal(401, await ReportAsync(server, made.EndedSecret));
         Assert.Equal(200, await StatusAsync(server, made.Rotated));
         Assert.Equal(403, await StatusAsync(server, made.Narrowed));
-        // And what is changed from now on is newer than what was carried over.
+        // Later changes are newer than those that were copied.
         using var root = server.Client(made.Root);
         Assert.Equal(HttpStatusCode.NoContent, (await root.DeleteAsync("/api/v1/keys/" + made.RotatedId)).StatusCode);
         Assert.Equal(401, await StatusAsync(server, made.Rotated));
@@ -98,7 +98,7 @@ public sealed class RestoreTests : IDisposable
         );
     }
 
-    /// <summary>A backup, and what has ended since it was made.</summary>
+    /// <summary>A backup, and the credentials that have ended since.</summary>
     private async Task<Made> EndAllAsync()
     {
         await using var server = await ServeAsync();
@@ -158,7 +158,7 @@ public sealed class RestoreTests : IDisposable
         return (int)(await http.GetAsync("/api/v1/sessions")).StatusCode;
     }
 
-    /// <summary>204 stands for "let in": there is no such run.</summary>
+    /// <summary>204 means accepted: there is no such run.</summary>
     private static async Task<int> ReportAsync(ServerProcess server, string secret)
     {
         using var http = new HttpClient(new SocketsHttpHandler()) { BaseAddress = new Uri(server.Url) };

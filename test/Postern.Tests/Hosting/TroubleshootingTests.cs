@@ -3,9 +3,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Hosting;
 
-/// <summary>
-/// Nothing waits for ever and nothing ends in silence: every line of docs/troubleshooting.md, as it says.
-/// </summary>
+/// <summary>Nothing waits for ever and nothing ends silently: every line of docs/troubleshooting.md is true.</summary>
 public sealed class TroubleshootingTests : IAsyncLifetime
 {
     private static readonly Dictionary<string, Func<TroubleshootingTests, Task>> Cases = new(StringComparer.Ordinal)
@@ -176,7 +174,8 @@ public sealed class TroubleshootingTests : IAsyncLifetime
         {
             t._receiver.Answers = _ => (500, "");
             await t.SubscribeAsync();
-            // On to each try when the one before has been recorded: none is left out, and no lease runs out under one.
+            // Moves the clock to each try when the previous one is recorded, so that none is skipped and no lease
+            // expires.
             for (var tries = 1; tries <= 10; tries++)
             {
                 await WaitFor.TrueAsync(async () => (await t.DeliveryAsync()).Attempts == tries);
@@ -337,7 +336,7 @@ public sealed class TroubleshootingTests : IAsyncLifetime
         await _receiver.DisposeAsync();
     }
 
-    /// <summary>The lines of the table, as the page has them.</summary>
+    /// <summary>Returns the lines of the page's table.</summary>
     public static TheoryData<string> Lines() =>
         [
             .. File.ReadAllLines(Repository.File("docs/troubleshooting.md"))
@@ -416,7 +415,7 @@ public sealed class TroubleshootingTests : IAsyncLifetime
         Assert.Contains(message, capture.GetProperty("errorMessage").GetString(), StringComparison.Ordinal);
     }
 
-    /// <summary>An endpoint, and an event that is meant for it.</summary>
+    /// <summary>An endpoint, and an event for it.</summary>
     private async Task SubscribeAsync()
     {
         await _server.SendAsync(
@@ -446,7 +445,7 @@ public sealed class TroubleshootingTests : IAsyncLifetime
             ? at.GetDateTimeOffset()
             : null;
 
-    /// <summary>The address was good when it was put, as one in a database of an older version.</summary>
+    /// <summary>The address was allowed when it was stored, like one in a database of an older version.</summary>
     private async Task MoveEndpointAsync(string url)
     {
         await _server.Database.WriteAsync(tx => tx.ExecuteAsync("UPDATE webhook_endpoint SET url = $1", url));
@@ -550,7 +549,7 @@ public sealed class TroubleshootingTests : IAsyncLifetime
         );
     }
 
-    /// <summary>The request is refused, and the row of its id says these words.</summary>
+    /// <summary>The request is refused, and the row of its id contains these words.</summary>
     private async Task RefusedAsync(Task<Answer> request, int status, params string[] words)
     {
         var answer = await request;

@@ -8,7 +8,7 @@ using Postern.Triggers;
 
 namespace Postern.Tests.Hosting;
 
-/// <summary>What the doctor names although it works.</summary>
+/// <summary>The findings of the doctor about things that work, but are weak.</summary>
 public sealed class WeakSpotTests
 {
     [Fact]
@@ -39,7 +39,7 @@ public sealed class WeakSpotTests
         Backend backend
     )
     {
-        // As a server of 0.3.0 was by itself: plain http to anywhere.
+        // The default of a server of 0.3.0: plain http to any address.
         await using var server = await TestServer.StartAsync(backend, o => o.Outbound.HttpsOnly = false);
         await PutAsync("agents/outside", new { kind = "http", url = "http://8.8.8.8/secret-path" });
         await PutAsync("agents/safe", new { kind = "http", url = "https://8.8.8.8/" });

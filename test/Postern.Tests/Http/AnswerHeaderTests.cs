@@ -8,7 +8,7 @@ using Postern.Support;
 namespace Postern.Tests.Http;
 
 /// <summary>
-/// The headers of every answer: made from the door table, so that a new route is in it without anyone adding it.
+/// The headers of every answer. The table of doors is their source, so a new route is tested by itself.
 /// </summary>
 public sealed class AnswerHeaderTests(AnswerHeaderTests.World world) : IClassFixture<AnswerHeaderTests.World>
 {
@@ -40,7 +40,7 @@ public sealed class AnswerHeaderTests(AnswerHeaderTests.World world) : IClassFix
     [MemberData(nameof(Doors))]
     public async Task Every_door_answers_with_them_whatever_it_answers(string method, string path)
     {
-        // A session that is there, so that streams and transcripts answer too; for the rest an id that names nothing.
+        // A session that exists, so that streams and transcripts answer too. Otherwise an id of nothing.
         var target = Regex.Replace(
             Regex.Replace(path, "{(session|key)}", "s").Replace("{io}", "out", StringComparison.Ordinal),
             "{[^}]*}",
@@ -143,7 +143,7 @@ public sealed class AnswerHeaderTests(AnswerHeaderTests.World world) : IClassFix
         Assert.Equal(AnswerHeaders.ReferencePage, page.Header("Content-Security-Policy"));
         Assert.Contains("frame-ancestors 'none'", AnswerHeaders.ReferencePage, StringComparison.Ordinal);
         Assert.Contains("script-src 'self';", AnswerHeaders.ReferencePage, StringComparison.Ordinal);
-        // Nothing stands in the page that such a policy would not run.
+        // The page contains nothing that such a policy would block.
         Assert.DoesNotMatch("<script(?![^>]*src=)| on[a-z]+=", page.Text);
     }
 
@@ -192,7 +192,7 @@ public sealed class AnswerHeaderTests(AnswerHeaderTests.World world) : IClassFix
         }
     }
 
-    /// <summary>A header as it was sent: the client's own reading puts words in another order.</summary>
+    /// <summary>Returns a header as it was sent: the client changes the order of its words.</summary>
     private static string Raw(HttpResponseMessage answer, string name) =>
         answer.Headers.NonValidated.TryGetValues(name, out var values) ? values.ToString() : "";
 }

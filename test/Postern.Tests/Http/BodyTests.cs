@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Http;
 
-/// <summary>Bodies and headers as people send them, where one door is an example of all.</summary>
+/// <summary>Bodies and headers as clients really send them. One door stands for all.</summary>
 public sealed class BodyTests : IAsyncLifetime
 {
     private const string Started =

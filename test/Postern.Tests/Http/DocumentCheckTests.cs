@@ -34,7 +34,7 @@ public sealed class DocumentCheckTests
         string body
     ) => await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(() => SendAsync(method, path, sent, status, body));
 
-    /// <summary>Sends a request whose answer is given, through the check.</summary>
+    /// <summary>Sends a request through the check, with a fixed answer.</summary>
     private static async Task<HttpResponseMessage> SendAsync(
         string method,
         string path,

@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Http;
 
-/// <summary>Where a request ends: the forms that a proxy may read otherwise, byte for byte.</summary>
+/// <summary>Where a request ends, byte for byte: forms that a proxy may read differently.</summary>
 public sealed class FramingTests : IAsyncLifetime
 {
     private const string Begin =
@@ -65,7 +65,7 @@ public sealed class FramingTests : IAsyncLifetime
     {
         var answer = await RawAsync(Begin + _server.RootKey + "\r\n" + rest);
         Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
-        // Never the beginning of a second answer: what was left over is nobody's request.
+        // It is never the beginning of a second answer: the remaining bytes are not a request.
         Assert.Equal(0, answer.IndexOf("HTTP/1.1 ", StringComparison.Ordinal));
         Assert.Equal(-1, answer.IndexOf("HTTP/1.1 ", 1, StringComparison.Ordinal));
         Assert.Equal(status == 201 ? 200 : 404, (await _server.GetAsync("/sessions/framing/history")).Status);
@@ -101,7 +101,7 @@ public sealed class FramingTests : IAsyncLifetime
         Assert.DoesNotContain("Exception", _server.Log.Text, StringComparison.Ordinal);
     }
 
-    /// <summary>Everything that comes back until the server closes the connection.</summary>
+    /// <summary>Returns all bytes until the server closes the connection.</summary>
     private async Task<string> RawAsync(string request)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);

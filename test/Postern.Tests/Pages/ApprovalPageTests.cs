@@ -36,7 +36,7 @@ public sealed class ApprovalPageTests : IAsyncLifetime
     private async Task<ConsoleCookie> CookieAsync(params string[] scopes) =>
         (await ConsoleCookie.OfAsync(_server, scopes)).Cookie;
 
-    /// <summary>The form of the page, as a browser would send it, with a button pressed.</summary>
+    /// <summary>Sends the form of the page as a browser would, with a button pressed.</summary>
     private async Task<string> FormAsync(ConsoleCookie cookie, string pressed) =>
         ConsoleCalls.FormOf(await SendAsync(cookie, HttpMethod.Get, Path), "/decide", pressed);
 
@@ -98,7 +98,7 @@ public sealed class ApprovalPageTests : IAsyncLifetime
         var form = $"_csrf={Uri.EscapeDataString(ConsoleCalls.CsrfOf(page))}&_once=0123456789abcdef&decision=approved";
         Assert.Equal(403, (await SendAsync(admin, HttpMethod.Post, Path + "/decide", form)).Status);
 
-        // Who may read another question alone is told of none.
+        // A reader of another question only sees none.
         var other = await CookieAsync("read:approvals:apr_other");
         Assert.Equal(404, (await SendAsync(other, HttpMethod.Get, Path)).Status);
         Assert.Equal("pending", (await _server.GetAsync("/api/v1/approvals/" + _question)).String("status"));

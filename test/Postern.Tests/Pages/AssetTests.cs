@@ -4,12 +4,12 @@ using Postern.Support;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>What is vendored is what npm has, unchanged; and our own stays small.</summary>
+/// <summary>Vendored files are the files of npm, unchanged. Our own files stay small.</summary>
 public sealed class AssetTests
 {
     private const string Folder = "src/Postern/Pages/assets/";
 
-    /// <summary>SHA-256 of the files as they stand in the packages that their folders are of.</summary>
+    /// <summary>SHA-256 of the files as they are in the packages named by their folders.</summary>
     private static readonly (string File, string Digest)[] Vendored =
     [
         ("oat/LICENSE", "8e689e72c5de68083003ef22e99ffc875322968251eaf47dd88cbf33969e6326"),
@@ -49,7 +49,9 @@ public sealed class AssetTests
             Assert.Contains($"id=\"{Path.GetFileName(icon)[..^7]}\"", sprite, StringComparison.Ordinal);
     }
 
-    /// <summary>Of one file; of a folder, the digest of its files' digests in the order of their names.</summary>
+    /// <summary>
+    /// Returns the digest of a file. For a folder, it is the digest of its files' digests, in the order of their names.
+    /// </summary>
     private static string DigestOf(string file)
     {
         var path = Repository.File(Folder + file);

@@ -5,7 +5,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>Pages are compressed, and what is secret in them never stands there the same way twice.</summary>
+/// <summary>Pages are compressed, and a secret in them never appears in the same form twice.</summary>
 public sealed partial class CompressedPageTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -37,7 +37,7 @@ public sealed partial class CompressedPageTests : IAsyncLifetime
         using var reader = new StreamReader(open, Encoding.UTF8);
         Assert.Equal(Same(plain.Text), Same(await reader.ReadToEndAsync()));
 
-        // What is new each time, and how long ago.
+        // These differ each time: new ids, and how long ago.
         static string Same(string page) => Changing().Replace(page, "");
     }
 

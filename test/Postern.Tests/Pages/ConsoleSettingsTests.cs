@@ -80,7 +80,7 @@ public sealed class ConsoleSettingsTests
         Assert.Equal(200, await OpenAsync("/console/runs", "ada"));
         Assert.Equal(403, await OpenAsync("/console/sessions", "ada"));
         Assert.Equal(401, await OpenAsync("/console/runs", "eve"));
-        // Another person's request has ended it for both.
+        // A request with another identity has ended it for both.
         Assert.Equal(401, await OpenAsync("/console/runs", "ada"));
 
         async Task<int> OpenAsync(string path, string identity) =>

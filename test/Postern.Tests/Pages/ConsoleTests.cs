@@ -20,7 +20,7 @@ public sealed partial class ConsoleTests : IAsyncLifetime
     private Task<Answer> SignInAsync(string fields, params (string Name, string Value)[] headers) =>
         SendAsync(HttpMethod.Post, "/console/sign-in", fields, headers);
 
-    /// <summary>As a browser does, but for following where an answer leads.</summary>
+    /// <summary>A client like a browser, but it does not follow redirects.</summary>
     private async Task<Answer> SendAsync(
         HttpMethod method,
         string path,
@@ -68,7 +68,7 @@ public sealed partial class ConsoleTests : IAsyncLifetime
         Assert.Contains("; path=/console; samesite=strict; httponly", cookie, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("secure", cookie, StringComparison.OrdinalIgnoreCase);
         Assert.Equal(200, (await OpenAsync(new ConsoleCookie(CookieOf(signed)), "/console/runs")).Status);
-        // The database has no more of it than its digest.
+        // The database has only its digest.
         Assert.DoesNotContain(CookieOf(signed), await _server.DumpAsync("console_session"), StringComparison.Ordinal);
     }
 
@@ -133,7 +133,7 @@ public sealed partial class ConsoleTests : IAsyncLifetime
         );
         var problem = await SendAsync(HttpMethod.Get, "/console/runs", null, ("Accept", "*/*"));
         Assert.Equal((401, "unauthorized"), (problem.Status, problem.String("code")));
-        // A link of another site brings no strict cookie: the page asks again from here.
+        // A link from another site sends no strict cookie, so the page is requested again from here.
         var again = await SendAsync(
             HttpMethod.Get,
             "/console/runs?agent=%22%3E%3Cscript%3E",
@@ -272,7 +272,7 @@ public sealed partial class ConsoleTests : IAsyncLifetime
         }
         var ended = await _server.GetAsync("/api/v1/runs/" + run);
         Assert.Equal(("cancelled", "Not needed."), (ended.String("phase"), ended.String("reason")));
-        // What has moved on says what it is now.
+        // Something that has changed meanwhile is shown as it is now.
         foreach (var late in (string[])["pause", "cancel"])
         {
             var refused = await PostAsync(cookie, $"/console/runs/{run}/{late}", cookie.Form());

@@ -9,7 +9,7 @@ using Postern.Support;
 namespace Postern.Tests.Pages;
 
 /// <summary>
-/// What pages offer to copy runs in <c>sh</c> as it is pasted, whatever stands in it, and is what the API answers.
+/// A command that a page offers to copy runs in <c>sh</c> as pasted, whatever it contains, and shows the API's answer.
 /// </summary>
 public sealed partial class CurlTests(CurlTests.World world) : IClassFixture<CurlTests.World>
 {
@@ -34,7 +34,7 @@ public sealed partial class CurlTests(CurlTests.World world) : IClassFixture<Cur
         return pages;
     }
 
-    /// <summary>Refused answers end curl with an error here.</summary>
+    /// <summary>Makes curl fail for a refused request.</summary>
     private const string Strict = "curl() { command curl --fail-with-body \"$@\"; }\n";
 
     [Theory]
@@ -55,7 +55,7 @@ public sealed partial class CurlTests(CurlTests.World world) : IClassFixture<Cur
         foreach (var (offered, number) in commands.Select((m, i) => (m, i)))
         {
             var command = WebUtility.HtmlDecode(offered.Groups["command"].Value);
-            // What is kept redacted, a run of one's own, and a relay's code are for whoever runs it to know.
+            // The pasting person must fill in redacted values, the id of a run, and the code of a relay.
             if (
                 command.Contains('…', StringComparison.Ordinal)
                 || command.Contains("$SECRET", StringComparison.Ordinal)
@@ -63,7 +63,7 @@ public sealed partial class CurlTests(CurlTests.World world) : IClassFixture<Cur
             )
                 continue;
             var (code, said) = await RunAsync(Strict + command, server.Url, world.Time.Admin);
-            // Of the buttons of a page one may be in the way of the next: what was paused is not started.
+            // One button may block the next: a paused trigger is not started.
             var isInTheWay = number > 0 && said.Contains("error: 409", StringComparison.Ordinal);
             Assert.True(code == 0 || isInTheWay, $"{request.Path}: {command}\n{code} {said}");
             if (said.Length > 0 && !isInTheWay)

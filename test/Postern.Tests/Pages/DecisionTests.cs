@@ -31,7 +31,7 @@ public sealed class DecisionTests : IAsyncLifetime
     private Task<Answer> PostAsync(ConsoleCookie cookie, string path, string fields, string? once = null) =>
         _server.ConsoleAsync(cookie, HttpMethod.Post, Page + path, cookie.Form(fields, once));
 
-    /// <summary>Asks a question: its id, by where the form leads.</summary>
+    /// <summary>Asks a question, and returns its id, which is in the form's redirect.</summary>
     private async Task<string> AskAsync(ConsoleCookie cookie, string more = "&expires=days", string service = "desk")
     {
         var asked = await PostAsync(cookie, "/ask", $"agent=echo&title=Open%20it%3F&service={service}{more}");
@@ -74,7 +74,7 @@ public sealed class DecisionTests : IAsyncLifetime
         var taken = await SendAsync(cookie, id, form, "twice");
         Sent(taken, "200,200");
         var page = await _server.ConsoleAsync(cookie, HttpMethod.Get, taken.Header("Location")!);
-        // What a worker that waits reads, and what an agent that is called would be sent.
+        // The answer for a waiting worker, and the request to an agent that is called.
         foreach (var told in (string[])["&quot;approved&quot;", "go ahead", "approval.decided", "A repeat"])
             Assert.Contains(told, page.Text, StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, page.Text, StringComparison.Ordinal);
@@ -105,7 +105,7 @@ public sealed class DecisionTests : IAsyncLifetime
         var asked = await PostAsync(cookie, "/ask", "agent=pulls&title=x&service=desk&expires=days&reject=continue");
         var id = asked.Header("Location")!.Split("approval=")[1];
         Sent(await SendAsync(cookie, id, "timed", "right", "rejected"), "200");
-        // Although it goes on, no worker is given it.
+        // It continues, but no worker gets it.
         var claimed = await _server.PostAsync("/api/v1/agents/pulls/claim", new { leaseSeconds = 10 });
         Assert.Equal(0, claimed.Json.GetProperty("data").GetArrayLength());
         Assert.Empty(receiver.Taken);
@@ -131,7 +131,7 @@ public sealed class DecisionTests : IAsyncLifetime
         var admin = await CookieAsync("admin");
         var asking = await Asking.PrepareAsync(_server);
         var (run, _, real) = await asking.WaitingAsync();
-        // A question of a worker is none of the playground's, whatever right one has.
+        // A question of a worker cannot be answered in the playground, with any right.
         Assert.Equal(404, (await SendAsync(admin, real, "timed", "right")).Status);
         Assert.Equal(404, (await _server.ConsoleAsync(admin, HttpMethod.Get, $"{Page}?approval={real}")).Status);
         Assert.Equal("waiting", (await asking.RunAsync(run)).GetProperty("phase").GetString());
@@ -141,7 +141,7 @@ public sealed class DecisionTests : IAsyncLifetime
         var refused = await SendAsync(asker, id, "timed", "right");
         Assert.Equal(403, refused.Status);
         Assert.Contains("admin", refused.Text, StringComparison.Ordinal);
-        // Who asked does not answer, by the console's own page either, nor by his key.
+        // The asker cannot answer, neither on the console's page nor with the key.
         var itself = await asker.PostAsync(_server, $"/console/approvals/{id}/decide", "decision=approved");
         Assert.Equal(403, itself.Status);
         Assert.Contains("Who asked", itself.Text, StringComparison.Ordinal);
@@ -152,7 +152,7 @@ public sealed class DecisionTests : IAsyncLifetime
         Assert.Contains("A signature is a right", page.Text, StringComparison.Ordinal);
         Assert.Equal("pending", (await _server.GetAsync("/api/v1/approvals/" + id)).String("status"));
         Assert.Equal(key.Id, (await _server.GetAsync("/api/v1/approvals/" + id)).String("asked_by"));
-        // Another who may decide does.
+        // Another person who may decide can.
         var other = await CookieAsync("write:approvals", "read:approvals");
         await other.PostAsync(_server, $"/console/approvals/{id}/decide", "decision=approved");
         Assert.Equal("approved", (await _server.GetAsync("/api/v1/approvals/" + id)).String("status"));

@@ -2,7 +2,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>The console: what was given up is found, shown with its answers, and sent again once.</summary>
+/// <summary>The console: dead deliveries are found, shown with their answers, and sent again once.</summary>
 public sealed class DeliveryPageTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -36,7 +36,7 @@ public sealed class DeliveryPageTests : IAsyncLifetime
         Assert.Contains(_dead, list, StringComparison.Ordinal);
         var page = await _server.ConsoleAsync(cookie, HttpMethod.Get, Path);
         Assert.Contains("&lt;b&gt;nobody&lt;/b&gt; is here", page.Text, StringComparison.Ordinal);
-        // The headers as they were sent, and the signature redacted.
+        // The headers as sent, with the signature redacted.
         var sentHeaders = _receiver.Taken.First().Headers;
         foreach (var name in (string[])["webhook-id", "webhook-timestamp", "webhook-attempt", "User-Agent"])
             Assert.Contains($"<td class=\"long \">{sentHeaders[name]}</td>", page.Text, StringComparison.Ordinal);

@@ -5,9 +5,9 @@ using Postern.Support;
 namespace Postern.Tests.Pages;
 
 /// <summary>
-/// Every form of the console, by the door table. Without the token of a page of the same session, with another
-/// session's token, or from another origin, it is refused and audited, and nothing is written. Sent rightly afterwards,
-/// it works: so it was refused only for that.
+/// Every form of the console, from the table of doors. Without the token of a page of the same session, with another
+/// session's token, or from another origin, it is refused and audited, and nothing is written. Sent correctly
+/// afterwards it works, so that was the only reason.
 /// </summary>
 public sealed class FormDoorTests(FormDoorTests.World world) : IClassFixture<FormDoorTests.World>
 {
@@ -84,7 +84,7 @@ public sealed class FormDoorTests(FormDoorTests.World world) : IClassFixture<For
         Assert.True(sent.Status == (request.Success ?? 303), $"{sent.Status}\n{sent.Text}");
     }
 
-    /// <summary>Where the answer leads is not followed.</summary>
+    /// <summary>Redirects are not followed.</summary>
     private async Task<(int Status, string Text)> SendAsync(
         string path,
         ConsoleCookie cookie,

@@ -4,7 +4,7 @@ using Postern.Pages;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>What a page shows of an id: others choose many of them, and every text is shown.</summary>
+/// <summary>How a page shows an id: clients choose many of them, so it may be any text.</summary>
 public sealed class IdentTests
 {
     [Theory]

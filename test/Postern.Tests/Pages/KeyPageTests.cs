@@ -6,7 +6,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>The console's pages of keys, doors and the audit: who sees them, and what is done on them.</summary>
+/// <summary>The console's pages of keys, doors and the audit: who sees them, and their forms.</summary>
 public sealed partial class KeyPageTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -72,7 +72,7 @@ public sealed partial class KeyPageTests : IAsyncLifetime
     [Fact]
     public async Task Tokens_of_a_session_are_no_wider_and_no_longer_than_its_key()
     {
-        // The root key implies all, and hands on by name what it has by name.
+        // The root key implies all scopes, and hands on by name those that it has by name.
         Assert.Equal(200, (await SendAsync("/keys", "name=wide&kind=live")).Status);
         Assert.Equal(403, (await SendAsync("/keys", "name=decider&kind=live&scopes=write%3Aapprovals")).Status);
         var (key, _) = await _server.NamedKeyAsync("ends", "admin");
@@ -160,7 +160,7 @@ public sealed partial class KeyPageTests : IAsyncLifetime
                 Assert.True((await SendAsync(path, "", cookie)).Status == 403, $"{scope} POST {path}");
             var overview = await OpenAsync("", cookie);
             Assert.DoesNotContain("/console/keys", overview.Text, StringComparison.Ordinal);
-            // Finding says nothing of what may not be read.
+            // A search shows nothing that the reader may not read.
             foreach (var text in (string[])[id, id[..12], refused!])
                 Assert.Contains(
                     "Nothing that you may see",
@@ -190,7 +190,7 @@ public sealed partial class KeyPageTests : IAsyncLifetime
             TextOf(await OpenAsync("/doors/refused?id=" + scope)),
             StringComparison.Ordinal
         );
-        // And they do not read what belongs to no project.
+        // And they do not read things that belong to no project.
         var row = (await _server.App.Services.GetRequiredService<KeyStore>().FindAsync(theirs))!;
         var cookie = await ConsoleCookie.OfAsync(_server, row);
         var stranger = (await _server.GetAsync("/api/v1/runs", "wrong")).Header("X-Refusal-Id");
@@ -240,7 +240,7 @@ public sealed partial class KeyPageTests : IAsyncLifetime
             {
                 var answer = await _server.GetAsync(door.Path, key);
                 var opens = shown[$"{door.Method} {door.Path}"];
-                // Where the handler decides by what is asked for, the page says so and promises nothing.
+                // Where the handler decides by the request, the page says so and promises nothing.
                 Assert.True(
                     opens is "asks" || answer.Status is not (401 or 403) == opens is "opens" or "some",
                     $"{id} {door.Path}: {answer.Status}, shown as {opens}"
@@ -279,7 +279,7 @@ public sealed partial class KeyPageTests : IAsyncLifetime
             TextOf(await OpenAsync("/audit/" + revoked)),
             StringComparison.Ordinal
         );
-        // Of another that looked the same to its sender, the first one's page shows the reason too.
+        // Another refusal looked the same to its sender: the page of the first one shows the reason too.
         await _server.GetAsync("/api/v1/runs", "pst_live_cut");
         Assert.Contains("mistyped_key", TextOf(await OpenAsync("/audit/" + revoked)), StringComparison.Ordinal);
         foreach (

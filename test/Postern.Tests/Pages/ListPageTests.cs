@@ -2,7 +2,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>What lists are narrowed by that the API has no filter for; and notes.</summary>
+/// <summary>Filters of lists that the API does not have, and notes.</summary>
 public sealed class ListPageTests : IAsyncLifetime
 {
     private TestServer _server = null!;

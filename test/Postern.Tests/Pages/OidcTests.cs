@@ -6,7 +6,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>Signing in by an identity provider: whom it lets in, and what its answer must be to count.</summary>
+/// <summary>Signing in by an identity provider: who is let in, and which answers count.</summary>
 public sealed class OidcTests : IAsyncLifetime
 {
     private OpenIdProvider _provider = null!;
@@ -49,7 +49,7 @@ public sealed class OidcTests : IAsyncLifetime
         Assert.Equal(403, (await browser.GetAsync(_server.Url + "/console/sessions")).Status);
     }
 
-    /// <summary>What a provider may say that must not let anybody in.</summary>
+    /// <summary>Answers of a provider that must not let anybody in.</summary>
     private static readonly Dictionary<string, Action<OpenIdProvider>> Attacks = new(StringComparer.Ordinal)
     {
         ["another issuer"] = p => p.Claims = c => c["iss"] = "https://evil.example",
@@ -174,7 +174,7 @@ public sealed class OidcTests : IAsyncLifetime
         using var browser = new OidcBrowser(_server);
         using var other = new OidcBrowser(_server);
         var back = await browser.BackAsync();
-        // Another browser has another cookie, or one of a sign-in of its own.
+        // Another browser has another cookie, or the one of its own sign-in.
         await other.StartAsync();
         Assert.Equal(400, (await other.GetAsync(back)).Status);
         Assert.Equal(0, _provider.Redeemed);
@@ -204,7 +204,7 @@ public sealed class OidcTests : IAsyncLifetime
         var cookies = browser.Cookies.GetCookieHeader(new Uri(back));
         Assert.Equal(200, (await browser.GetAsync(back)).Status);
         Assert.Equal(1, _provider.Redeemed);
-        // The same browser, and whoever has copied its cookies.
+        // The same browser, and somebody with a copy of its cookies.
         Assert.Equal(400, (await browser.GetAsync(back)).Status);
         var path = new Uri(back).PathAndQuery;
         Assert.Equal(400, (await _server.SendAsync(HttpMethod.Get, path, null, null, ("Cookie", cookies))).Status);

@@ -7,7 +7,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>The overview's charts and the page of the server: for whom they are, and what stands in them.</summary>
+/// <summary>The overview's charts and the page of the server: who sees them, and their content.</summary>
 public sealed partial class OverviewTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -30,7 +30,7 @@ public sealed partial class OverviewTests : IAsyncLifetime
         Assert.Contains("Runs, by outcome", runs.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("chart=deliveries", runs.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("chart=refusals", runs.Text, StringComparison.Ordinal);
-        // What he may not see is answered like what is not there to be seen.
+        // A hidden thing is answered like one that does not exist.
         foreach (var chart in (string[])["commit", "refusals", "deliveries", "captures"])
         {
             var page = await OpenAsync("?chart=" + chart, "read:runs");

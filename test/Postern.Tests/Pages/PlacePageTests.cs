@@ -2,7 +2,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>The console: endpoints, agents and workflows are made, changed, shown and removed.</summary>
+/// <summary>The console: endpoints, agents and workflows are created, changed, shown and removed.</summary>
 public sealed class PlacePageTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -97,7 +97,7 @@ public sealed class PlacePageTests : IAsyncLifetime
         var live = (await _server.PostAsync("/api/v1/runs", new { agent = "brewer" })).String("id");
         var ask = await OpenAsync(cookie, "/agents/brewer/delete");
         Assert.Contains("1 live runs: they fail", ask.Text, StringComparison.Ordinal);
-        // Whoever was told that there are none fails none.
+        // A page that showed none causes no failure.
         Assert.Equal(409, (await SendAsync(cookie, "/agents/brewer/delete")).Status);
         var removed = await SendAsync(cookie, "/agents/brewer/delete", "force=1");
         Assert.Equal((303, "/console/agents"), (removed.Status, removed.Header("Location")));

@@ -90,7 +90,7 @@ public sealed class PlaygroundTests : IAsyncLifetime
             Assert.Equal(409, old.Status);
         var twice = await ExampleAsync(cookie, scheme, "twice");
         Assert.Contains("?sent=200,200&capture=", twice.Header("Location"), StringComparison.Ordinal);
-        // One for each that was taken; a repeat is known where the sender's messages can be told apart.
+        // One for each accepted request. A repeat is recognised where the sender's messages have ids.
         var list = await _server.GetAsync($"/api/triggers/user/ada/{scheme}/requests");
         var captures = list.Json.GetProperty("data").GetProperty("requests").GetArrayLength();
         Assert.Equal(scheme == SignatureScheme.HeaderSecret ? 3 : 2, captures);

@@ -28,7 +28,7 @@ public sealed class RelayPageTests
         );
         await SaysAsync("85 % of what it keeps waits");
 
-        // Who stands there says what he likes: it is text.
+        // The other side may send anything: it is shown as text.
         relay.Refuse = _ => Microsoft.AspNetCore.Http.Results.StatusCode(401);
         connection.Cut();
         await SaysAsync("Not reached, it fails at 401", "refused by somebody who is not the relay");

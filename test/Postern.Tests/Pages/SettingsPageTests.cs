@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>What a person sets for his browser, and the sessions that he may end.</summary>
+/// <summary>A person's settings for the browser, and the sessions that the person may end.</summary>
 public sealed class SettingsPageTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -97,7 +97,7 @@ public sealed class SettingsPageTests : IAsyncLifetime
         var ids = (await SessionsAsync(mine)).Select(s => s.Id).ToList();
         Assert.Equal(3, ids.Count(id => page.Text.Contains(id, StringComparison.Ordinal)));
 
-        // What is not his is not there.
+        // Things that the reader may not see are missing.
         var unknown = await cookie.PostAsync(_server, $"/console/settings/sessions/{theirs.Id}/end");
         var missing = await cookie.PostAsync(_server, "/console/settings/sessions/csn_none/end");
         Assert.Equal((404, missing.Text), (unknown.Status, unknown.Text));
@@ -115,7 +115,7 @@ public sealed class SettingsPageTests : IAsyncLifetime
         Assert.Equal(200, (await admin.PostAsync(_server, $"/console/settings/sessions/{theirs.Id}/end")).Status);
         Assert.Equal(401, (await GetAsync(other, "/runs")).Status);
 
-        // One's own: the page to sign in on, and no cookie any more.
+        // Ending one's own session leads to the sign-in page, without a cookie.
         var own = await _server.ConsoleAsync(
             cookie,
             HttpMethod.Post,

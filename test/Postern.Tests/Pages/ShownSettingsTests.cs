@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>Settings on a page: all of them, and never a secret, whatever it is set to.</summary>
+/// <summary>The page of settings: it shows all of them, and never a secret, whatever its value.</summary>
 public sealed class ShownSettingsTests
 {
     private const string Canary = "c4n4ry";
@@ -18,8 +18,8 @@ public sealed class ShownSettingsTests
     }
 
     /// <summary>
-    /// Each text is an address with a secret wherever an address can hold one, and one whose name says that it is a
-    /// secret is nothing else.
+    /// Each setting of type text contains a URL with a secret, if it can be a URL. A setting whose name says that it is
+    /// a secret contains only that.
     /// </summary>
     [Fact]
     public async Task No_secret_of_any_setting_is_on_the_page()
@@ -50,7 +50,7 @@ public sealed class ShownSettingsTests
                 var isSecret = ((string[])["Secret", "Password", "Token", "Key", "Credential"]).Any(word =>
                     property.Name.Contains(word, StringComparison.Ordinal)
                 );
-                // The public URL's path is everybody's; whoever signs in there is not.
+                // Everybody may see the path of the public URL, but not its user name and password.
                 var text =
                     isSecret ? Canary
                     : name == "Postern:PublicUrl" ? $"https://user:{Canary}@host.example/base"

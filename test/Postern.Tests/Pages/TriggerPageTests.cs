@@ -2,7 +2,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>The console: triggers are made, changed, paused and removed, and what they captured is shown.</summary>
+/// <summary>The console: triggers are created, changed, paused and removed, and their captures are shown.</summary>
 public sealed class TriggerPageTests : IAsyncLifetime
 {
     private const string Secret = "a secret of the sender, long enough";
@@ -63,7 +63,7 @@ public sealed class TriggerPageTests : IAsyncLifetime
         var signed = Asking.Sign256("{}", Secret);
         await CaptureAsync("user/o-YS9i/deploys", "{}", signed);
 
-        // The secret stays while another thing changes, and stands in no page.
+        // The secret stays when something else changes, and is on no page.
         var change = await OpenAsync(cookie, path + "/change");
         Assert.DoesNotContain(Secret, page.Text + change.Text, StringComparison.Ordinal);
         var changed = await _server.ConsoleAsync(
@@ -240,7 +240,7 @@ public sealed class TriggerPageTests : IAsyncLifetime
         {
             var refused = await _server.ConsoleAsync(narrow, HttpMethod.Post, "/console" + path, narrow.Form());
             Assert.True(refused.Status == 403, $"{path}: {refused.Status}");
-            // Without the session's own token nothing is looked at.
+            // Without the token of the session nothing is read.
             var foreign = await _server.ConsoleAsync(
                 narrow,
                 HttpMethod.Post,
@@ -280,7 +280,7 @@ public sealed class TriggerPageTests : IAsyncLifetime
         var page = await _server.ConsoleAsync(cookie, HttpMethod.Post, "/console/triggers", cookie.Form(fields));
         Assert.Equal(400, page.Status);
         Assert.Contains(named, page.Text, StringComparison.Ordinal);
-        // What was typed is there again, but for the secret.
+        // The form shows again what was typed, except the secret.
         Assert.DoesNotContain(
             ">short<",
             page.Text.Replace("\n", "", StringComparison.Ordinal),

@@ -3,7 +3,7 @@ using Postern.Relay.Server;
 
 namespace Postern.Tests.Relay;
 
-/// <summary>In which order envelopes are offered, and how many at once.</summary>
+/// <summary>The order of offered envelopes, and how many are offered at once.</summary>
 public sealed class OffersTests
 {
     private long _seq;
@@ -30,7 +30,7 @@ public sealed class OffersTests
         Assert.Equal(["live1001"], Taken(offers));
         offers.Done(5);
         Assert.Equal(["long17"], Taken(offers));
-        // What is not open, or is done already, frees nothing.
+        // A number that is not open, or already done, releases nothing.
         offers.Done(5);
         offers.Done(500);
         Assert.Empty(Taken(offers));
@@ -55,7 +55,7 @@ public sealed class OffersTests
         Assert.Equal(RelayLimits.OpenAhead, Taken(offers).Count);
         offers.Add(Envelope("live"));
         Assert.Equal(["live1001"], Taken(offers));
-        // A lane that is idle again waits for no turn of the others.
+        // A lane that has become idle does not wait for the others.
         offers.Done(1);
         offers.Done(21);
         offers.Done(41);

@@ -3,7 +3,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Relay;
 
-/// <summary>The page on which people answer, as a relay serves it, and its documents.</summary>
+/// <summary>The page on which people answer, as a relay serves it, and the relay's document.</summary>
 public sealed class PageRelayTests
 {
     [Fact]
@@ -20,7 +20,7 @@ public sealed class PageRelayTests
         Assert.True(paths.TryGetProperty("/relay/v1/pages/{plane}/{page}/answers", out _));
     }
 
-    /// <summary>A script that has changed has another digest, which the document tells too.</summary>
+    /// <summary>A changed script has another digest, which is also in the document.</summary>
     [Fact]
     public void The_digests_of_this_release_stand_in_the_documents()
     {

@@ -5,8 +5,8 @@ using Postern.Relay.Protocol;
 namespace Postern.Tests.Relay;
 
 /// <summary>
-/// What is sealed for people, against vectors that another library made (Python's cryptography: HKDF and AESGCM of
-/// OpenSSL).
+/// The sealing of pages for people, checked against vectors from another library (Python's cryptography: HKDF and
+/// AESGCM of OpenSSL).
 /// </summary>
 public sealed class PageSealTests
 {
@@ -55,7 +55,7 @@ public sealed class PageSealTests
         Assert.Null(PageSeal.TryOpen(Link with { Plane = "pln_other" }, PageSeal.Question, "1", made));
         Assert.Null(PageSeal.TryOpen(Link with { Page = new string('A', 22) }, PageSeal.Question, "1", made));
         Assert.Null(PageSeal.TryOpen(Link with { Secret = new string('A', 43) }, PageSeal.Question, "1", made));
-        // The last letter holds two bits that base64url does not use: it is another secret all the same.
+        // The last letter has two bits that base64url does not use. Changed, it is still another secret.
         Assert.Null(PageSeal.TryOpen(Link with { Secret = Link.Secret[..^1] + "9" }, PageSeal.Question, "1", made));
         for (var at = 0; at < made.Length; at += 97)
         {

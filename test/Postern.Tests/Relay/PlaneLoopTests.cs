@@ -8,12 +8,12 @@ using Postern.Support;
 
 namespace Postern.Tests.Relay;
 
-/// <summary>The loops of a server that has joined a relay go on, whatever fails under them.</summary>
+/// <summary>The loops of a server that has joined a relay continue after any fault.</summary>
 public sealed class PlaneLoopTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    /// <summary>The relay revokes the plane while the server's own database fails, and lets it in later.</summary>
+    /// <summary>The relay revokes the plane while the server's database fails, and accepts it later.</summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
@@ -53,7 +53,7 @@ public sealed class PlaneLoopTests
         await relay.ConnectionAsync();
     }
 
-    /// <summary>Sending fails once: the question is sent by the next look.</summary>
+    /// <summary>Sending fails once, and the next poll sends the question.</summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]

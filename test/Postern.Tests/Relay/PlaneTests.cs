@@ -100,7 +100,7 @@ public sealed class PlaneTests : IAsyncLifetime
         var request = Request("/inbound/user/u/hook", "{\"a\":1}", GitHub("{\"a\":1}"));
         var (status, text) = await AskAsync(connection, request);
         Assert.True(status == 200 && text.Contains("captured successfully", StringComparison.Ordinal), text);
-        // The same message by another envelope, and directly: one effect.
+        // The same message in another envelope, and directly: one effect.
         var again = await AskAsync(connection, request);
         Assert.Contains("\"duplicate\":true", again.Text, StringComparison.Ordinal);
         var direct = await _server.SendAsync(
@@ -114,7 +114,7 @@ public sealed class PlaneTests : IAsyncLifetime
         Assert.Equal(1, await CapturesAsync("hook"));
         var capture = (await _server.GetAsync("/api/triggers/user/u/hook/requests")).Text;
         Assert.Contains("203.0.113.7 (says a relay)", capture, StringComparison.Ordinal);
-        // What a direct request would get, byte for byte.
+        // The answer to a direct request, byte for byte.
         var wrong = await AskAsync(connection, Request("/inbound/user/u/hook", "{\"b\":1}", GitHub("{\"a\":1}")));
         var wrongDirect = await _server.SendAsync(
             HttpMethod.Post,
@@ -141,7 +141,7 @@ public sealed class PlaneTests : IAsyncLifetime
         }
         Assert.Equal(200, (await _relay.AnswerAsync(id)).Status);
         Assert.Equal(1, await CapturesAsync("open"));
-        // Settled, and handed over again by a relay that has forgotten: still one.
+        // It is settled, and a relay that has forgotten sends it again: still one effect.
         await connection.SettleAsync(id);
         await connection.SendAsync(frame);
         await WaitFor.TrueAsync(() => Task.FromResult(_relay.CountAnswers(id) >= 4));
@@ -191,7 +191,7 @@ public sealed class PlaneTests : IAsyncLifetime
         );
         Assert.Equal(404, hidden.Status);
         Assert.Equal(rows, await _server.CountRowsAsync());
-        // A key opens a door of callbacks directly; through a relay it never does.
+        // A key opens a callback route directly, but never through a relay.
         var run = (await _server.PostAsync("/api/v1/runs", new { agent = "idle" })).String("id");
         var byKey = await AskAsync(
             connection,
@@ -362,7 +362,7 @@ public sealed class PlaneTests : IAsyncLifetime
         await connection.SendAsync(first);
         await _relay.AnswerAsync(((EnvelopeHead)first.Head).Id);
         await AuditedAsync("relay_disorder");
-        // Numbers 3 and 4 are closed at the relay, and only one of them was said to be gone.
+        // Numbers 3 and 4 are closed at the relay, and it reported only one of them as gone.
         await connection.SendAsync(new GoneHead("env_three", 3, GoneHead.Expired));
         await AuditedAsync("relay.envelope_gone");
         _relay.First = 5;
@@ -385,7 +385,7 @@ public sealed class PlaneTests : IAsyncLifetime
             (await _server.GetAsync("/api/v1/relay")).Text.Contains("\"percent\":95", StringComparison.Ordinal)
         );
         Assert.Equal(1, await ToldAsync());
-        // Emptier than 60 % in between: it is news again.
+        // Below 60 % in between, so it is reported again.
         foreach (var count in (long[])[50, 80])
             await connection.SendAsync(new PingHead(2, _relay.Now, new BacklogSize(count, 10), quota));
         await WaitFor.TrueAsync(async () => await ToldAsync() == 2);
@@ -560,7 +560,7 @@ public sealed class PlaneTests : IAsyncLifetime
         _relay.Joined = j => j;
         var joined = await _relay.JoinAsync(_server);
         Assert.Equal(joined.Sign.Public.Text, (await _relay.JoinAsync(_server)).Sign.Public.Text);
-        // Sealed under the master key: no private key stands in the database.
+        // Private keys are in the database only encrypted with the master key.
         var dump = await _server.DumpAsync("joined_relay");
         Assert.DoesNotContain(joined.Sign.ToSecretText(), dump, StringComparison.Ordinal);
         Assert.DoesNotContain(

@@ -3,7 +3,7 @@ using Postern.Relay.Protocol;
 
 namespace Postern.Tests.Relay;
 
-/// <summary>Frames, envelopes, handshakes, enrolment and receipts, as both sides make and judge them.</summary>
+/// <summary>Frames, envelopes, handshakes, enrolment and receipts, as both sides make and check them.</summary>
 public sealed class ProtocolTests : IDisposable
 {
     private readonly P256Key _relay = P256Key.Make();
@@ -297,7 +297,7 @@ public sealed class ProtocolTests : IDisposable
         var joined = new JoinedRelay("pln_1", "rly_1", key, "https://relay.example/p/pln_1", proof);
         Assert.Equal(key, joined.KeyFor(code, join)?.Text);
         Assert.Null((joined with { Plane = "pln_2" }).KeyFor(code, join));
-        // Whoever read the code's secret on the way is still not the relay that it names.
+        // Somebody who has read the code's secret on the way is not the relay that the code names.
         var theirs = _plane.Public.Text;
         var forged = EnrolmentProof.OfRelay(code.Secret, "pln_1", theirs, join);
         Assert.Null((joined with { Key = theirs, Proof = forged }).KeyFor(code, join));
@@ -336,7 +336,7 @@ public sealed class ProtocolTests : IDisposable
         Assert.Null(EnvelopeReceipt.TryRead(text, _plane.Public));
         Assert.Null(EnvelopeReceipt.TryRead(text[..^2] + "AA", _relay.Public));
         Assert.Null(EnvelopeReceipt.TryRead("a.b", _relay.Public));
-        // What another library makes of it.
+        // The value that another library computes.
         var read = new Microsoft.IdentityModel.JsonWebTokens.JsonWebToken(text);
         Assert.Equal("ES256", read.Alg);
         Assert.Equal("env_1", read.GetPayloadValue<string>("jti"));

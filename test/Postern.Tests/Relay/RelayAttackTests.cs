@@ -262,7 +262,7 @@ public sealed class RelayAttackTests
         await using var honest = await victim.ConnectAsync("node-1", Hook);
         var asked = relay.PostAsync(victim.At("/inbound/a"), "{}");
         var frame = await honest.NextAsync<EnvelopeHead>();
-        // In its own name and with the victim's ids: nothing of its own is answered.
+        // In its own name with the victim's ids: it cannot answer anything.
         var mine = (EnvelopeHead)frame.Head with
         {
             Plane = plane.Id,
@@ -342,7 +342,7 @@ public sealed class RelayAttackTests
         using (var first = await plane.PostAsync("/relay/v1/send", [], used))
             Assert.Equal(HttpStatusCode.Conflict, first.StatusCode);
         await RefusedAsync(plane, HandshakeRefusal.NonceUsed, used);
-        // Of another body.
+        // Signed for another body.
         await RefusedAsync(
             plane,
             HandshakeRefusal.BadSignature,
@@ -363,7 +363,7 @@ public sealed class RelayAttackTests
         using var sign = P256Key.Make();
         using var open = P256Key.Make();
         var join = JoinRelay.Make(code, "mine", sign, open.Public);
-        // Who has read the code's name alone, or changes what was proved.
+        // With only the name of the code, or with another proof.
         var guess = code with
         {
             Secret = EnrolmentCode.NewSecret(),
@@ -479,7 +479,7 @@ public sealed class RelayAttackTests
         Assert.Equal(200, (await known).Status);
         var status = 401;
         var answering = session.AnswerAllAsync((_, _) => (Volatile.Read(ref status), ""));
-        // 401 for ever, from the network that is known: it is never shut out.
+        // Answers 401 for ever, from a known network: it is never locked out.
         for (var i = 0; i < 12; i++)
             Assert.Equal(401, (await FromAsync("198.51.100.9")).Status);
         var slowed = 0;
@@ -561,7 +561,7 @@ public sealed class RelayAttackTests
         return Encoding.Latin1.GetString(answer.ToArray());
     }
 
-    /// <summary>The whole answer to a request whose target is sent as it is spelt.</summary>
+    /// <summary>Returns the whole answer to a request whose target is sent exactly as given.</summary>
     private static async Task<string> RawAsync(RelayNode relay, string target)
     {
         var url = new Uri(relay.Url);

@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Relay;
 
-/// <summary>Each door of a relay with each credential: it opens to those that it names, and to no other.</summary>
+/// <summary>Each door of a relay with each credential: it opens only for those that it names.</summary>
 public sealed class RelayMatrixTests
 {
     [Fact]
@@ -54,7 +54,7 @@ public sealed class RelayMatrixTests
                 var answer = await relay.SendAsync(method, path, null, header);
                 var expected = door.Credentials switch
                 {
-                    // Their credential is no header: it is the path, or the body.
+                    // Their credential is not a header: it is in the path or the body.
                     Credentials.Receipt => 404,
                     Credentials.Code => 400,
                     _ when path == "/relay/v1/connect" => 426,

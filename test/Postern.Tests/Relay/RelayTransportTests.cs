@@ -4,7 +4,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Relay;
 
-/// <summary>How a plane is connected: by polls, anew, by other keys, and not at all.</summary>
+/// <summary>How a plane connects: by polls, again, with other keys, and when it is refused.</summary>
 public sealed class RelayTransportTests
 {
     private static readonly DoorEntry Hook = TestPlane.Door("/inbound/a", waitMs: 20_000);
@@ -167,7 +167,7 @@ public sealed class RelayTransportTests
             Assert.Equal(HttpStatusCode.BadRequest, forged.StatusCode);
         using (var rotated = await plane.PostAsync(RotatePlaneKeys.Path, body))
             Assert.Equal(HttpStatusCode.NoContent, rotated.StatusCode);
-        // The connection of before goes on; what comes now is sealed to the new key.
+        // The old connection continues. New requests are sealed to the new key.
         var asked = relay.PostAsync(plane.At("/inbound/a"), "{}");
         var frame = await session.NextAsync<EnvelopeHead>();
         plane.Open = open;

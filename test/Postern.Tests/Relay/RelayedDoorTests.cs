@@ -2,7 +2,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Relay;
 
-/// <summary>The doors that a relay may reach: these, and no other.</summary>
+/// <summary>The complete list of doors that a relay may reach.</summary>
 public sealed class RelayedDoorTests
 {
     [Fact]

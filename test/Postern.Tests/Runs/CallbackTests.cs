@@ -50,7 +50,7 @@ public sealed class CallbackTests(CallbackTests.World world) : IClassFixture<Cal
 
     private static JsonElement Details(Answer answer) => answer.Json.GetProperty("details");
 
-    /// <summary>15 × 15: every pair of states, each from a job of its own.</summary>
+    /// <summary>15 × 15: every pair of states, each with its own job.</summary>
     [Theory]
     [MemberData(nameof(From))]
     public async Task Every_pair_of_states_is_as_the_definition_says(string from)
@@ -131,7 +131,7 @@ public sealed class CallbackTests(CallbackTests.World world) : IClassFixture<Cal
         var job = await Pipeline.JobAsync();
         var body = Pipeline.Body("EDITING");
         Assert.Equal("FSM_TRANSITION_INVALID", Code(await Pipeline.SendAsync(job, body)));
-        // The same id with content that is legal: nothing was taken under it yet.
+        // The same id with valid content: nothing was accepted under it yet.
         body["status"] = "UPLOADING";
         Assert.Equal(204, (await Pipeline.SendAsync(job, body)).Status);
     }
@@ -543,7 +543,8 @@ public sealed class CallbackTests(CallbackTests.World world) : IClassFixture<Cal
                 Details(stale).GetProperty("reported_attempt").GetInt32()
             )
         );
-        // Replays are of the run, not of the attempt; and the instant of the last failure orders nothing any more.
+        // Repeats are recognised for the run, not for the attempt. The time of the last failure no longer orders
+        // anything.
         Assert.Equal(200, (await Pipeline.SendAsync(job, first)).Status);
         Assert.Equal(204, (await Pipeline.ReportAsync(job, "TRANSCRIBING", ("attempt", 2))).Status);
         Assert.Equal(

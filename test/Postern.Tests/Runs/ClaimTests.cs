@@ -3,7 +3,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Runs;
 
-/// <summary>Pull agents: claiming, leases, heartbeats, and workers that are lost.</summary>
+/// <summary>Pull agents: claims, leases, heartbeats, and lost workers.</summary>
 public sealed class ClaimTests : IAsyncLifetime
 {
     private TestServer _server = null!;

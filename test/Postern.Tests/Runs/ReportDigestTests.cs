@@ -8,7 +8,7 @@ using Postern.Runs;
 
 namespace Postern.Tests.Runs;
 
-/// <summary>When two reports say the same: properties over generated JSON, spelt in different ways.</summary>
+/// <summary>When two reports are equal: properties over generated JSON in different spellings.</summary>
 public sealed class ReportDigestTests
 {
     private abstract record Json

@@ -303,7 +303,7 @@ public sealed class RunTests : IAsyncLifetime
             ),
             headers["webhook-signature"].ToString()
         );
-        // Refused with 401: not silent. It shows on the run, in its timeline and among the dead letters.
+        // It was refused with 401, and that is visible on the run, in its timeline and among the dead letters.
         await WaitFor.TrueAsync(async () =>
             (await RunAsync(made.String("id"))).GetProperty("callback").GetProperty("outcome").GetString()
             == "failed: answered 401: no such hook"
@@ -355,7 +355,7 @@ public sealed class RunTests : IAsyncLifetime
             }
         );
         Assert.Equal((422, "idempotency_key_reused"), (other.Status, other.String("code")));
-        // A refused request leaves its key free.
+        // A refused request does not use up its key.
         Assert.Equal(
             422,
             (await _server.PostAsync("/api/v1/runs", new { agent = "nobody", idempotencyKey = "free" })).Status
@@ -560,8 +560,8 @@ public sealed class RunTests : IAsyncLifetime
     public async Task A_run_in_a_session_is_its_next_turn_and_its_reports_end_the_turn()
     {
         await _server.StartSessionAsync("s", agent: "called");
-        // Its first run has nothing to do, rests, and ends; then the session is free for a run with an input of its
-        // own.
+        // Its first run has nothing to do, becomes idle, and ends. Then the session is free for a run with its own
+        // input.
         await WaitFor.TrueAsync(async () =>
             (await _server.GetAsync("/api/v1/runs?agent=called&phase=running"))
                 .Json.GetProperty("data")
@@ -593,7 +593,7 @@ public sealed class RunTests : IAsyncLifetime
         );
         Assert.NotEmpty(await stream.RecordsAsync(r => r.Any(EventReader.IsTurnComplete)));
 
-        // A message gets a run of its own, and a failure that is reported ends its turn with the words.
+        // A message gets a run. A reported failure ends its turn with the message of the failure.
         await _server.SayAsync("s", "go on");
         await WaitFor.TrueAsync(() =>
             Task.FromResult(_agent.Taken.Count(t => t.Body.Contains("run.dispatched", StringComparison.Ordinal)) == 2)

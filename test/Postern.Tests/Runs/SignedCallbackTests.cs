@@ -8,7 +8,7 @@ namespace Postern.Tests.Runs;
 
 /// <summary>
 /// Callbacks that are signed with their secret or token instead of containing it, and attacks by somebody who has
-/// overheard one or passes it on.
+/// recorded one.
 /// </summary>
 public sealed class SignedCallbackTests : IAsyncLifetime
 {
@@ -68,7 +68,7 @@ public sealed class SignedCallbackTests : IAsyncLifetime
         await RefusedAsync(path, body, [.. signed.Where(h => h.Name != "webhook-id"), ("webhook-id", $"{job}:e-2")]);
         await RefusedAsync(path, body, [.. signed, ("webhook-id", $"{job}:e-1")]);
         await RefusedAsync(path, body, [.. signed, ("x-webhook-project", "proj_other")]);
-        // A right signature does not save a wrong secret in the header.
+        // A right signature does not help a wrong secret in the header.
         await RefusedAsync(path, body, [.. signed, ("X-Callback-Secret", _pipeline.Secret[..^1] + "~")]);
         Assert.Equal(rows, await _server.CountRowsAsync());
         Assert.Equal(413, (await SendAsync(path, new byte[(1024 * 1024) + 1], signed)).Status);

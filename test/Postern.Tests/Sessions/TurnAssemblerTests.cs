@@ -4,7 +4,7 @@ using Postern.Sessions;
 
 namespace Postern.Tests.Sessions;
 
-/// <summary>A turn's message is the same wherever its fold was interrupted.</summary>
+/// <summary>A turn's message is the same wherever its assembly was interrupted.</summary>
 public sealed class TurnAssemblerTests
 {
     private static readonly string[] Turn =
@@ -104,7 +104,7 @@ public sealed class TurnAssemblerTests
                 + """{"type":"text","text":"a"}]""",
             Normal(Fold(turn, []))
         );
-        // What stands already is not written anew: one result it is all the same.
+        // An existing message is not written again, and the result is the same.
         Assert.Equal(
             """[{"type":"toolResult","toolCallId":"c","output":1},{"type":"text","text":"a"}]""",
             Normal(Fold(turn, [2]))
@@ -207,9 +207,9 @@ public sealed class TurnAssemblerTests
             }
         );
 
-    /// <param name="turn">What is said.</param>
-    /// <param name="cuts">Where the fold is interrupted.</param>
-    /// <param name="most">Its bound.</param>
+    /// <param name="turn">The records of the turn.</param>
+    /// <param name="cuts">Where the assembly is interrupted.</param>
+    /// <param name="most">Its limit.</param>
     private static string Fold(string[] turn, int[] cuts, long most = 0)
     {
         FoldedTurn? before = null;

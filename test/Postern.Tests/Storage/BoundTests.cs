@@ -7,9 +7,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Storage;
 
-/// <summary>
-/// Every structure in memory has the bound that docs/operating.md names: each is filled far beyond it.
-/// </summary>
+/// <summary>Every structure in memory has the limit in docs/operating.md: each is filled far beyond it.</summary>
 public sealed class BoundTests
 {
     /// <summary>The number of items to fill in, the bound, and the number afterwards.</summary>

@@ -7,7 +7,7 @@ public sealed class IdTests
 {
     private const long Now = 4_000_000_000_000_123;
 
-    /// <summary>Its own: other tests make ids of other times meanwhile.</summary>
+    /// <summary>Its own maker: other tests make ids of other times meanwhile.</summary>
     private readonly IdOrder _order = new();
 
     [Fact]

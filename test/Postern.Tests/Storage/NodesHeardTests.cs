@@ -2,9 +2,7 @@ using Postern.Storage;
 
 namespace Postern.Tests.Storage;
 
-/// <summary>
-/// What a node makes of the others' hints: all of them once, and "look at everything" when one may be missing.
-/// </summary>
+/// <summary>How a node reads the hints of others: each once, or "check everything" when one may be missing.</summary>
 public sealed class NodesHeardTests
 {
     private readonly NodesHeard _heard = new();

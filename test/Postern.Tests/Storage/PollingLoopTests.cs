@@ -4,7 +4,7 @@ using Postern.Storage;
 
 namespace Postern.Tests.Storage;
 
-/// <summary>A loop over what is due: nothing that goes wrong, or takes long, keeps the rest waiting.</summary>
+/// <summary>A loop over due work: an item that fails, or takes long, does not delay the others.</summary>
 public sealed class PollingLoopTests
 {
     private readonly Timers _clock = new();
@@ -15,12 +15,12 @@ public sealed class PollingLoopTests
         var due = Enumerable.Range(0, 450).ToList();
         using var loop = new Loop(_clock, due) { Fails = n => n < 300 };
         await loop.BeginAsync();
-        await loop.NextLookAsync();
+        await loop.NextPollAsync();
         Assert.Equal(Enumerable.Range(300, 150), loop.Settled.Order());
         Assert.Equal(300, due.Count);
-        // The next look tries them again.
+        // The next poll tries them again.
         loop.Fails = n => n < 10;
-        await loop.NextLookAsync();
+        await loop.NextPollAsync();
         Assert.Equal(10, due.Count);
         await loop.StopAsync(default);
     }
@@ -32,12 +32,12 @@ public sealed class PollingLoopTests
         using var loop = new Loop(_clock, due) { Fails = _ => true };
         await loop.BeginAsync();
         for (var i = 0; i < 100; i++)
-            await loop.NextLookAsync();
-        // Three at once, then after 2, 4, 8, 16, 32 s and each 64 s.
+            await loop.NextPollAsync();
+        // Three at once, then after 2, 4, 8, 16, 32 s, then every 64 s.
         Assert.InRange(loop.Tries, 8, 10);
         loop.Fails = _ => false;
         for (var i = 0; i < 64; i++)
-            await loop.NextLookAsync();
+            await loop.NextPollAsync();
         Assert.Empty(due);
         await loop.StopAsync(default);
     }
@@ -48,7 +48,7 @@ public sealed class PollingLoopTests
         var due = Enumerable.Range(0, 150).ToList();
         using var loop = new Loop(_clock, due) { Stays = true };
         await loop.BeginAsync();
-        await loop.NextLookAsync();
+        await loop.NextPollAsync();
         Assert.Equal(150, loop.Settled.Count);
         await loop.StopAsync(default);
     }
@@ -61,11 +61,11 @@ public sealed class PollingLoopTests
         using var loop = new Loop(_clock, due) { Sweep = sweeping.Task };
         await loop.BeginAsync();
         for (var i = 0; i < 5; i++)
-            await loop.NextLookAsync();
+            await loop.NextPollAsync();
         Assert.Equal(1, loop.Sweeps);
         lock (due)
             due.Add(1);
-        await loop.NextLookAsync();
+        await loop.NextPollAsync();
         Assert.Equal([1], loop.Settled);
         sweeping.SetResult();
         await loop.StopAsync(default);
@@ -79,7 +79,7 @@ public sealed class PollingLoopTests
         using var loop = new Loop(_clock, []) { ThrowsInSweep = isSweep, ThrowsInLook = !isSweep };
         await loop.BeginAsync();
         for (var i = 0; i < 130; i++)
-            await loop.NextLookAsync();
+            await loop.NextPollAsync();
         Assert.InRange(loop.Sweeps, 2, 4);
         Assert.Equal(130, loop.Looks);
         Assert.False(loop.ExecuteTask!.IsCompleted);
@@ -108,7 +108,7 @@ public sealed class PollingLoopTests
 
         public int Sweeps { get; private set; }
 
-        /// <summary>Starts it, and waits until it waits for its first look and its first sweep.</summary>
+        /// <summary>Starts it, and waits until its first poll and its first sweep are scheduled.</summary>
         public async Task BeginAsync()
         {
             await StartAsync(default);
@@ -116,8 +116,8 @@ public sealed class PollingLoopTests
                 Assert.True(await clock.Made.WaitAsync(TimeSpan.FromSeconds(10)));
         }
 
-        /// <summary>A second passes, and the look that it brings ends.</summary>
-        public async Task NextLookAsync()
+        /// <summary>Advances the clock by a second, and waits for the end of that poll.</summary>
+        public async Task NextPollAsync()
         {
             clock.Advance(TimeSpan.FromSeconds(1));
             Assert.True(await _looked.WaitAsync(TimeSpan.FromSeconds(10)));
@@ -165,7 +165,7 @@ public sealed class PollingLoopTests
         }
     }
 
-    /// <summary>Tells of each timer that is made: what passes before there is one is not noticed.</summary>
+    /// <summary>Announces each new timer: time that passes before it exists is lost.</summary>
     private sealed class Timers : FakeTimeProvider
     {
         public SemaphoreSlim Made { get; } = new(0);

@@ -8,7 +8,7 @@ using Postern.Storage;
 
 namespace Postern.Tests.Storage;
 
-/// <summary>Who may get the database's password.</summary>
+/// <summary>Which servers get the database's password.</summary>
 public sealed class PostgresConnectionTests
 {
     [Theory]
@@ -61,7 +61,7 @@ public sealed class PostgresConnectionTests
         var fault = await Assert.ThrowsAsync<NpgsqlException>(() =>
             serve.OpenDatabaseAsync(TimeProvider.System, default)
         );
-        // What the program prints of it when it starts.
+        // The part of it that the program prints when it starts.
         var words = DatabaseDriver.ExplainAny(fault);
         Assert.Contains("SSL Mode", words, StringComparison.Ordinal);
         Assert.Contains("Root Certificate", words, StringComparison.Ordinal);
@@ -74,8 +74,8 @@ public sealed class PostgresConnectionTests
     }
 
     /// <summary>
-    /// A server in the database's place: it has no TLS, asks for the password in clear, keeps what it hears, and hangs
-    /// up.
+    /// A server in place of the database. It has no TLS, asks for the password in plain text, keeps what it receives,
+    /// and disconnects.
     /// </summary>
     private sealed class Impostor : IDisposable
     {
@@ -128,7 +128,7 @@ public sealed class PostgresConnectionTests
             }
             catch (IOException)
             {
-                // The client has hung up.
+                // The client has disconnected.
             }
         }
     }
@@ -150,7 +150,7 @@ public sealed class PostgresConnectionTests
     )
     {
         var settings = new NpgsqlConnectionStringBuilder(PostgresConnection.Read(url));
-        // A host with its port stands whole in the driver's list.
+        // A host with its port is one item of the driver's list.
         var hostAndPort =
             host.Contains(':', StringComparison.Ordinal) ? host
             : port == 5432 ? host

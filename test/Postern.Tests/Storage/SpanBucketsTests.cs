@@ -2,7 +2,7 @@ using Postern.Storage;
 
 namespace Postern.Tests.Storage;
 
-/// <summary>Quantiles of what was counted into buckets are near enough, and what is stored adds up.</summary>
+/// <summary>Quantiles from buckets are near enough, and stored counts add up.</summary>
 public sealed class SpanBucketsTests
 {
     [Theory]
@@ -12,7 +12,7 @@ public sealed class SpanBucketsTests
     public void A_quantile_is_within_a_tenth_of_the_true_one(int seed)
     {
         var random = new Random(seed);
-        // From a tenth of a millisecond to some days, evenly over their orders of magnitude.
+        // From a tenth of a millisecond to several days, evenly over the orders of magnitude.
         var spans = Enumerable
             .Range(0, 5000)
             .Select(_ => (long)Math.Pow(10, 2.01 + (random.NextDouble() * 9.5)))

@@ -8,7 +8,7 @@ public sealed class SteadyClockTests
     private const long Hour = 3600 * Second;
     private const long Start = 1_700_000_000 * Second;
 
-    /// <summary>A clock of which only the timestamps count.</summary>
+    /// <summary>A clock that is used only for its timestamps.</summary>
     private sealed class Timestamps : TimeProvider
     {
         public long Microseconds { get; set; }
@@ -47,7 +47,7 @@ public sealed class SteadyClockTests
         {
             time.Microseconds += 20 * Second;
             passed += 20 * Second;
-            // Wrong at one look, right at the others.
+            // Wrong at one reading, right at the others.
             clock.FollowWall(Start + passed + (look == 1 ? hours * Hour : 0), 0);
             Assert.InRange(clock.Now, before, Start + passed + (2 * Second));
             before = clock.Now;
@@ -85,7 +85,7 @@ public sealed class SteadyClockTests
         clock.FollowWall(Start + (20 * Second) + 300_000, 0);
         Assert.Equal(Start + (20 * Second) + 300_000, clock.Now);
         clock.FollowWall(Start + (20 * Second), 0);
-        // It stands still until the time is there.
+        // It stands still until real time has caught up.
         Assert.Equal(Start + (20 * Second) + 300_000, clock.Now);
         time.Microseconds += Second;
         Assert.Equal(Start + (21 * Second), clock.Now);

@@ -2,7 +2,7 @@ using Postern.Live;
 
 namespace Postern.Tests.Storage;
 
-/// <summary>The live end of a log, whenever it is poked.</summary>
+/// <summary>The live end of a log, woken at any moment.</summary>
 public sealed class TailTests
 {
     [Fact]
@@ -16,7 +16,7 @@ public sealed class TailTests
             TimeProvider.System,
             fault => Assert.Fail(fault.ToString())
         );
-        // A record is committed while the tail asks where the log ends.
+        // A record is committed while the tail reads the end of the log.
         var starting = tail.StartAsync();
         for (var i = 0; i < 3; i++)
             tail.Poke();
@@ -61,7 +61,7 @@ public sealed class TailTests
 
         ValueTask<Batch> Read(long from)
         {
-            // Nothing awaits between a poke and here: a read on the thread that pokes would see the mark.
+            // There is no await between a wake and here: a read on the waking thread would see the mark.
             if (pokes.Value)
                 reader.TrySetException(new InvalidOperationException("read by who pokes"));
             else

@@ -5,7 +5,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Triggers;
 
-/// <summary>The execution callback, through the whole application as it is mounted.</summary>
+/// <summary>The execution callback, through the whole application.</summary>
 public sealed class ExecutionTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -32,7 +32,7 @@ public sealed class ExecutionTests : IAsyncLifetime
 
     private sealed record Given(string Request, string Session, (string, string)[] Headers);
 
-    /// <summary>A captured request whose dispatch has arrived, and the callback that came with it.</summary>
+    /// <summary>A captured request whose dispatch has arrived, and its callback.</summary>
     private async Task<Given> CaptureAsync()
     {
         var id = (await _server.SendAsync(HttpMethod.Post, "/inbound/user/user-1/t", null, "{}"))

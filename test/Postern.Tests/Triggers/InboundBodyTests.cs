@@ -5,7 +5,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Triggers;
 
-/// <summary>What is sent to a trigger is understood or refused, and never taken as empty.</summary>
+/// <summary>A body sent to a trigger is understood or refused, never taken as empty.</summary>
 public sealed class InboundBodyTests : IAsyncLifetime
 {
     private const string Json = "application/json";

@@ -3,7 +3,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Triggers;
 
-/// <summary>Which requests a filter lets through, and which filters are taken.</summary>
+/// <summary>Which requests pass a filter, and which filters are accepted.</summary>
 public sealed class InboundFilterTests : IAsyncLifetime
 {
     private TestServer _server = null!;

@@ -5,7 +5,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Triggers;
 
-/// <summary>What comes in through a trigger's URL, in the contract's order of checks.</summary>
+/// <summary>Requests to a trigger's URL, in the contract's order of checks.</summary>
 public sealed class InboundTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -416,7 +416,7 @@ public sealed class InboundTests : IAsyncLifetime
                     (a.Status, a.String("error"), int.Parse(a.Header("Retry-After")!) > 0)
                 )
         );
-        // A refused request left nothing: its id is free, and a repeat of one that was taken is told so.
+        // A refused request leaves nothing: its id is free. A repeat of an accepted one is answered as a repeat.
         var taken = answers.ToList().FindIndex(a => a.Status == 200);
         Assert.True(
             (await InAsync("full", "{}", ("Idempotency-Key", "k" + taken)))
@@ -453,7 +453,7 @@ public sealed class InboundTests : IAsyncLifetime
         for (var i = 0; i < 4; i++)
             answers.Add((await InAsync("rated", "{}", ("Idempotency-Key", "k" + i))).Status);
         Assert.Equal([200, 200, 200, 429], answers);
-        // A repeat of one that was taken is told so, however full the rate is.
+        // A repeat of an accepted one is answered as a repeat, even above the rate limit.
         Assert.True(
             (await InAsync("rated", "{}", ("Idempotency-Key", "k0")))
                 .Json.GetProperty("data")
@@ -492,7 +492,7 @@ public sealed class InboundTests : IAsyncLifetime
             (await _server.GetAsync($"/api/v1/sessions/{one}/transcript")).Json.GetProperty("messages").GetArrayLength()
         );
         Assert.Equal(await SessionAsync("all", new { text = "a" }), await SessionAsync("all", new { text = "b" }));
-        // A conversation that somebody has closed is not opened again: the next request begins another.
+        // A closed conversation is not opened again: the next request begins another one.
         await _server.PostAsync($"/api/v1/sessions/{one}/close", new { });
         Assert.NotEqual(one, await SessionAsync("issues", new { issue = 1, text = "third" }));
 

@@ -121,7 +121,7 @@ public sealed class PromptTemplateTests
                 ArbMap.Default.ArbFor<string>(),
                 (before, inserted, after) =>
                 {
-                    // Text of a template that holds no token of its own.
+                    // The text of a template without tokens.
                     var (head, tail) = (Plain(before), Plain(after));
                     var body = (inserted ?? "") + "{{method}}{{headers}}$&}}{{";
                     return PromptTemplate.Render(head + "{{body}}" + tail, Values("x" + body))

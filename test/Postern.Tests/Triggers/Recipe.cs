@@ -8,8 +8,8 @@ using Postern.Support;
 namespace Postern.Tests.Triggers;
 
 /// <summary>
-/// A trigger that is made of the recipe on a page of the documents, and its provider's published example events, signed
-/// as the provider signs. The page and its test cannot differ.
+/// A trigger made from the recipe on a page of the documents, and the published example events of its provider, signed
+/// as the provider signs. So the page and its test cannot differ.
 /// </summary>
 internal sealed partial class Recipe
 {
@@ -33,7 +33,7 @@ internal sealed partial class Recipe
             pasted.Groups["json"].Value.Replace("'$SECRET'", Secret, StringComparison.Ordinal)
         );
         Assert.True(made.Status == 201, made.ToString());
-        // What the page shows is what is answered.
+        // The answer on the page is the answer of the server.
         Assert.Contains(made.Text, page, StringComparison.Ordinal);
         return new Recipe(server, provider, pasted.Groups["path"].Value);
     }
@@ -81,7 +81,7 @@ internal sealed partial class Recipe
         };
     }
 
-    /// <summary>The conversation that a request went to, once it has been answered there.</summary>
+    /// <summary>Returns the session of a request, after the answer to it.</summary>
     public async Task<string> SessionAsync(Answer answer)
     {
         var capture = await CaptureAsync(answer);
@@ -92,7 +92,7 @@ internal sealed partial class Recipe
     public async Task<JsonElement> CaptureAsync(Answer answer) =>
         (await _server.GetAsync($"/api/triggers/{_path}/requests/{IdOf(answer)}")).Json.GetProperty("data");
 
-    /// <summary>What the agent was told last in the conversation of a request.</summary>
+    /// <summary>Returns the last message to the agent in the session of a request.</summary>
     public async Task<string> ToldAsync(Answer answer)
     {
         var messages = (

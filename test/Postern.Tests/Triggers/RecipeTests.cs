@@ -74,7 +74,7 @@ public sealed class RecipeTests : IAsyncLifetime
         ];
         Assert.Equal(4, sessions.Distinct().Count());
 
-        // What is said on a pull request, and on its lines, is one conversation.
+        // Comments on a pull request, and on its lines, are one conversation.
         var onPull = await SendAsync("issue_comment.created", e => e["issue"]!["number"] = 8, "d10");
         Assert.Equal(sessions[3], await recipe.SessionAsync(onPull));
         var silent = await SendAsync(
@@ -84,7 +84,7 @@ public sealed class RecipeTests : IAsyncLifetime
         );
         Assert.EndsWith("(no text)", await recipe.ToldAsync(silent), StringComparison.Ordinal);
 
-        // A form, as GitHub proposes for a new webhook.
+        // As a form, which GitHub proposes for a new webhook.
         var form =
             "payload="
             + Uri.EscapeDataString(
@@ -145,7 +145,7 @@ public sealed class RecipeTests : IAsyncLifetime
         Assert.NotEqual(await recipe.SessionAsync(opened), await recipe.SessionAsync(another));
 
         Assert.True(Recipe.IsDuplicate(await SendAsync("note", "k2")));
-        // Two people say the same.
+        // Two people write the same text.
         Assert.False(Recipe.IsDuplicate(await SendAsync("note", "k4")));
         Assert.True(Recipe.IsFiltered(await SendAsync("note.merge_request", "k5")));
         Assert.True(
@@ -223,7 +223,7 @@ public sealed class RecipeTests : IAsyncLifetime
             )
         );
 
-        // A retry is signed anew.
+        // A retry has a new signature.
         _server.Clock.Advance(TimeSpan.FromSeconds(10));
         var again = await recipe.SendAsync(
             recipe.Event("app_mention"),
@@ -305,7 +305,7 @@ public sealed class RecipeTests : IAsyncLifetime
         Assert.NotEqual(await recipe.SessionAsync(made), await recipe.SessionAsync(another));
 
         Assert.True(Recipe.IsDuplicate(await SendAsync("comment", "d2", e => e["webhookTimestamp"] = 1700000060000)));
-        // Two events with one body are two.
+        // Two events with the same body are two.
         Assert.False(Recipe.IsDuplicate(await SendAsync("comment", "d4")));
         var update = await SendAsync(
             "comment",
@@ -433,7 +433,7 @@ public sealed class RecipeTests : IAsyncLifetime
                 await SendAsync("incident.triggered", e => e["event"]!["event_type"] = "incident.resolved")
             )
         );
-        // What nobody did has no agent.
+        // An event without an actor has no agent.
         Assert.False(
             Recipe.IsFiltered(
                 await SendAsync("incident.triggered", e => (e["event"]!["id"], e["event"]!["agent"]) = ("03", null))

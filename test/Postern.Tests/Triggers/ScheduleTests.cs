@@ -11,9 +11,7 @@ public sealed class ScheduleTests
 {
     private static long At(string utc) => Wire.Microseconds(DateTimeOffset.Parse(utc, CultureInfo.InvariantCulture));
 
-    /// <summary>
-    /// Spring: the hour that is left out (what falls into it runs when it is over). Autumn: the hour that comes twice.
-    /// </summary>
+    /// <summary>In spring one hour is missing (its schedules run after it). In autumn one hour comes twice.</summary>
     [Theory]
     [InlineData(
         "30 2 * * *",
@@ -105,7 +103,7 @@ public sealed class ScheduleTests
             );
     }
 
-    /// <summary>Daily and weekly every day of ten years, hourly around each change of the clock.</summary>
+    /// <summary>Daily and weekly schedules over ten years, and hourly ones around each change of the clock.</summary>
     [Fact]
     public void In_every_zone_there_is_always_a_next_run_that_is_later()
     {
@@ -147,7 +145,7 @@ public sealed class ScheduleTests
         );
     }
 
-    /// <summary>The two have the same clocks, and say it in two ways.</summary>
+    /// <summary>Two names of one zone.</summary>
     [Theory]
     [InlineData("30 1 * * *")]
     [InlineData("*/20 * * * *")]
@@ -204,7 +202,7 @@ public sealed class ScheduleTests
             server.RootKey,
             new { url = "http://127.0.0.1:9/", events = new[] { "*" } }
         );
-        // As a zone that this machine no longer knows; both are due.
+        // Like a zone that this machine no longer knows. Both are due.
         await ExecuteAsync(
             server,
             "UPDATE agent_trigger SET zone = 'Nowhere/Atlantis', next_at = 1, due_at = 1 WHERE id = 'broken'"
@@ -236,7 +234,9 @@ public sealed class ScheduleTests
                 .GetString();
     }
 
-    /// <summary>What a clock that was ahead has written, and what a version before this one has given up.</summary>
+    /// <summary>
+    /// Rows written under a clock that was ahead, and schedules that an earlier version has given up.
+    /// </summary>
     [Theory]
     [InlineData(Backend.Sqlite, "next_at = next_at + 2592000000000, due_at = due_at + 2592000000000")]
     [InlineData(Backend.Postgres, "next_at = next_at + 2592000000000, due_at = due_at + 2592000000000")]
@@ -247,7 +247,7 @@ public sealed class ScheduleTests
         await using var server = await TestServer.StartAsync(backend);
         Assert.Equal(201, (await PutAsync(server, "often")).Status);
         await ExecuteAsync(server, $"UPDATE agent_trigger SET {wrong}");
-        // The next sweep; on PostgreSQL what is due goes by the database's clock, so this is no jump there.
+        // The next sweep. On PostgreSQL the database's clock decides what is due, so this changes nothing there.
         server.Clock.Advance(TimeSpan.FromSeconds(61));
         await WaitFor.TrueAsync(
             async () =>
@@ -323,7 +323,7 @@ public sealed class ScheduleTests
             (await CapturesAsync(server, 1))[0].GetProperty("processStatus").GetString() == "success"
         );
 
-        // An hour away: eleven are recorded as missed, the newest is caught up.
+        // After an hour's outage eleven are recorded as missed, and the newest is run late.
         server.Clock.Advance(TimeSpan.FromMinutes(60));
         var all = await CapturesAsync(server, 13);
         Assert.Equal(11, all.Count(c => c.GetProperty("reason").GetString() == "skipped"));
@@ -357,7 +357,7 @@ public sealed class ScheduleTests
             }
         );
         await server.PostAsync("/api/triggers/user/u/often/invoke", null);
-        // To the next occurrence and past the seconds that it may be late, and not to the one after it.
+        // Up to the next occurrence plus the seconds that it may be late, but not to the one after it.
         server.Clock.Advance(TimeSpan.FromSeconds(331 - (server.Clock.GetUtcNow().ToUnixTimeSeconds() % 300)));
         var captures = await CapturesAsync(server, 2);
         Assert.Equal(

@@ -7,7 +7,8 @@ using Postern.Support;
 namespace Postern.Tests.Triggers;
 
 /// <summary>
-/// Bodies, filters, keys and delivery ids as senders really write them: understood or refused, never taken as empty.
+/// Bodies, filters, keys and delivery ids as senders really write them. Each is understood or refused, never taken as
+/// empty.
 /// </summary>
 public sealed class SenderTests : IAsyncLifetime
 {
@@ -146,7 +147,7 @@ public sealed class SenderTests : IAsyncLifetime
             shown.Contains("title", StringComparison.Ordinal) && !shown.Contains('\uFFFD', StringComparison.Ordinal),
             shown
         );
-        // What was captured is understood again.
+        // The captured body is readable again.
         var id = DataOf(answer, "requestId");
         var again = await _server.PostAsync($"/api/triggers/user/ada/t/requests/{id}/replay", null);
         Assert.Equal(202, again.Status);
@@ -389,7 +390,7 @@ public sealed class SenderTests : IAsyncLifetime
         Assert.Equal("", DataOf(await SendAsync("{\"n\":1}", "d1"), "duplicate"));
         Assert.Equal("True", DataOf(await SendAsync("{\"n\":1,\"at\":2}", "d1"), "duplicate"));
         Assert.Equal("", DataOf(await SendAsync("{\"n\":1}", "d2"), "duplicate"));
-        // Where the header is missing, what is signed counts.
+        // Without the header, the signed value counts.
         Assert.Equal("", DataOf(await SendAsync("{\"n\":3}", null), "duplicate"));
         Assert.Equal("True", DataOf(await SendAsync("{\"n\":3}", null), "duplicate"));
         Assert.Equal(
@@ -501,7 +502,7 @@ public sealed class SenderTests : IAsyncLifetime
         Assert.Equal(401, await TryAsync("X-Other", "secret two"));
         Assert.Equal(200, (await PutAsync("{\"scheme\":null,\"header\":null,\"secret\":null}")).Status);
         Assert.Equal(200, await TryAsync("X-Any", "x"));
-        // Making it anew with nothing in it opens nothing by mistake.
+        // A new PUT with empty values does not open it by mistake.
         foreach (var none in (string[])["{}", "{\"header\":null,\"secret\":null}", "{\"secret\":\"secret one\"}"])
             Assert.Equal(
                 400,

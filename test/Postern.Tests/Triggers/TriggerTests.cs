@@ -2,7 +2,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Triggers;
 
-/// <summary>Making, changing and removing triggers.</summary>
+/// <summary>Triggers are created, changed and removed.</summary>
 public sealed class TriggerTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -124,7 +124,7 @@ public sealed class TriggerTests : IAsyncLifetime
         await _server.SendAsync(HttpMethod.Delete, "/api/triggers/org/o/t", _server.RootKey);
         await _server.PostAsync("/api/triggers/org/o/t", new { agent = "idle", promptTemplate = "three" });
         Assert.Equal(0, await CountAsync());
-        // The run of the removed trigger goes on, and its end disturbs nothing.
+        // The run of the removed trigger continues, and its end causes no fault.
         var run = (await _server.GetAsync("/api/v1/runs?agent=idle"))
             .Json.GetProperty("data")[0]
             .GetProperty("id")
@@ -313,7 +313,7 @@ public sealed class TriggerTests : IAsyncLifetime
                 )
             ).Status
         );
-        // The header opens no other family's door.
+        // The header does not open a door of another family.
         Assert.Equal(
             401,
             (

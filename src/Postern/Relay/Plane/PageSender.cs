@@ -17,15 +17,15 @@ internal sealed class PageSender(
 {
     /// <summary>The most questions that are sent and not yet confirmed.</summary>
     private const int Most = 32;
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan SendAgain = TimeSpan.FromSeconds(30);
     private readonly ConcurrentDictionary<string, long> _sent = new(StringComparer.Ordinal);
-    private readonly AsyncSignal _toLook = new();
+    private readonly AsyncSignal _wake = new();
 
     /// <summary>Runs until the connection ends.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
-        using var changed = parts.Database.Changes.Listen(PageStore.Topic, _toLook.Set);
+        using var changed = parts.Database.Changes.Listen(PageStore.Topic, _wake.Set);
         var isMissing = true;
         var isFailing = false;
         while (true)
@@ -40,12 +40,12 @@ internal sealed class PageSender(
             }
             catch (Exception fault) when (!stop.IsCancellationRequested)
             {
-                // Nothing is lost: it is looked at again. Said once, until it goes well.
+                // Nothing is lost: it is read again. Logged once, until it succeeds.
                 if (!isFailing)
                     PlaneLog.PagesFailed(log, plane.Relay, fault);
                 isFailing = true;
             }
-            await _toLook.WaitAsync(LookEvery, parts.Time, stop);
+            await _wake.WaitAsync(PollInterval, parts.Time, stop);
         }
     }
 
@@ -58,7 +58,7 @@ internal sealed class PageSender(
             await parts.Events.NoRoomAsync(plane, kept.What);
         // Wait for the confirmation here: until then the question is due and would be sent again.
         _sent.TryRemove(kept.What, out _);
-        _toLook.Set();
+        _wake.Set();
     }
 
     private async Task SendDueAsync(CancellationToken stop)

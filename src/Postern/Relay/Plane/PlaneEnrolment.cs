@@ -65,7 +65,7 @@ internal sealed class PlaneEnrolment(PlaneStore store, Database database, Poster
         };
         await database.WriteAsync(async tx =>
         {
-            // Of two that would be one too many, one comes first.
+            // Of two that together would be one too many, one comes first.
             await MetaNumbers.LockAsync(tx, MetaNumbers.AccessVersion);
             WhyNoMore(await store.ListAsync(tx), plane.Relay);
             await store.PutAsync(tx, plane);

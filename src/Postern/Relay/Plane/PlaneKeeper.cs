@@ -44,7 +44,7 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
     }
 
     /// <summary>On PostgreSQL commands tell of what they do; beside the embedded file they cannot.</summary>
-    protected override TimeSpan NextLook => Database.IsEmbedded ? LookEvery : TimeSpan.FromSeconds(5);
+    protected override TimeSpan NextPoll => Database.IsEmbedded ? PollInterval : TimeSpan.FromSeconds(5);
 
     /// <summary>The connections of this node.</summary>
     public IReadOnlyCollection<PlaneLink> Links => [.. _links.Values];
@@ -126,7 +126,7 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
                 catch (Exception fault)
                 {
                     // The next connection sends the list.
-                    LookLog.OneFailed(Log, link.Plane.Relay, fault);
+                    PollLog.OneFailed(Log, link.Plane.Relay, fault);
                 }
             }
         }

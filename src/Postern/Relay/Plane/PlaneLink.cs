@@ -72,7 +72,7 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
             }
             catch (Exception fault)
             {
-                // Whatever it was, nothing else would connect again.
+                // Any fault ends here: nothing else would connect again.
                 Standing.Lost("connection", fault.Message, parts.Database.Now);
                 PlaneLog.LinkFailed(log, plane.Relay, pause, fault);
             }
@@ -84,7 +84,7 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
         }
     }
 
-    /// <summary>One connection, and how long to wait for the next one.</summary>
+    /// <summary>Runs one connection, and returns how long to wait for the next one.</summary>
     private async Task<TimeSpan> OnceAsync(TimeSpan pause)
     {
         try
@@ -239,8 +239,8 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
         }
         catch (Exception fault)
         {
-            // It is told after the next try, if the relay is away still.
-            LookLog.OneFailed(log, plane.Relay, fault);
+            // It is reported after the next try, if the relay is still unreachable.
+            PollLog.OneFailed(log, plane.Relay, fault);
         }
     }
 }

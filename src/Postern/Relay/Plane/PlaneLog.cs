@@ -31,7 +31,7 @@ internal static partial class PlaneLog
     )]
     public static partial void Away(ILogger log, string relay, string why, TimeSpan pause);
 
-    [LoggerMessage(EventId = 1105, Level = LogLevel.Error, Message = "The relay {Relay} did what no relay does: {Why}")]
+    [LoggerMessage(EventId = 1105, Level = LogLevel.Error, Message = "The relay {Relay} broke the protocol: {Why}")]
     public static partial void Distrusted(ILogger log, string relay, string why);
 
     [LoggerMessage(
@@ -44,7 +44,7 @@ internal static partial class PlaneLog
     [LoggerMessage(
         EventId = 1107,
         Level = LogLevel.Error,
-        Message = "The relay {Relay} could not be told of questions; it is tried again"
+        Message = "Questions could not be sent to the relay {Relay}; it is tried again"
     )]
     public static partial void PagesFailed(ILogger log, string relay, Exception fault);
 

@@ -37,7 +37,7 @@ internal sealed class ArrivalRates(CredentialReader credentials, TokenBuckets bu
         if (!isKnown)
         {
             var address = CredentialReader.Shown(AddressOf(http));
-            var failed = buckets.Look(FailuresOf(plane, address), FailuresPerMinute, FailuresPerMinute / 60.0);
+            var failed = buckets.Peek(FailuresOf(plane, address), FailuresPerMinute, FailuresPerMinute / 60.0);
             if (!failed.Allowed)
                 return Slower(failed);
             var own = buckets.Take(

@@ -120,7 +120,7 @@ internal sealed class ConnectionStore(Database database)
         );
 
     /// <summary>Returns whether a connection was not replaced and its plane is not revoked.</summary>
-    public ValueTask<(bool IsThere, bool IsRevoked)> LookAsync(string plane, string connection) =>
+    public ValueTask<(bool IsThere, bool IsRevoked)> StateAsync(string plane, string connection) =>
         database.ReadAsync(async tx =>
             (
                 await tx.FirstAsync(

@@ -105,9 +105,9 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
         while (await EndAsync(plane, EnvelopeState.Deleted, long.MaxValue, below, Batch) == Batch) { }
     }
 
-    /// <summary>Planes that have envelopes whose time is over, by those that are over longest.</summary>
-    /// <param name="except">These not.</param>
-    /// <param name="limit">Envelopes that are looked at.</param>
+    /// <summary>Returns planes with expired envelopes, those with the oldest first.</summary>
+    /// <param name="except">Planes to leave out.</param>
+    /// <param name="limit">The most envelopes that are read.</param>
     public ValueTask<List<string>> OverdueAsync(IReadOnlyCollection<string> except, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -164,7 +164,7 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
             )
         );
 
-    public Task ToldAsync(string plane, IReadOnlyList<long> seqs) =>
+    public Task MarkReportedAsync(string plane, IReadOnlyList<long> seqs) =>
         database.WriteAsync(async tx =>
         {
             foreach (var seq in seqs)

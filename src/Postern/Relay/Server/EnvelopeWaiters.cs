@@ -14,7 +14,7 @@ internal sealed class EnvelopeWaiters(
     ServerLife life
 )
 {
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
     private readonly WaitPlaces _callers = new(options.RelayServer.Waiting);
 
     /// <summary>Requests for a receipt have their own places, so that they take none from callers.</summary>
@@ -51,7 +51,7 @@ internal sealed class EnvelopeWaiters(
         var isAnswered = false;
         try
         {
-            var answer = await LookAsync(plane, seq, id, time, gone);
+            var answer = await PollAsync(plane, seq, id, time, gone);
             isAnswered = answer is { IsAnswered: true };
             return answer;
         }
@@ -62,7 +62,7 @@ internal sealed class EnvelopeWaiters(
         }
     }
 
-    private async Task<StoredAnswer?> LookAsync(
+    private async Task<StoredAnswer?> PollAsync(
         string plane,
         long seq,
         string id,
@@ -91,7 +91,7 @@ internal sealed class EnvelopeWaiters(
                 return null;
             try
             {
-                await told.WaitAsync(left < LookEvery ? left : LookEvery, life.Clock, until.Token);
+                await told.WaitAsync(left < PollInterval ? left : PollInterval, life.Clock, until.Token);
             }
             catch (OperationCanceledException) when (!gone.IsCancellationRequested)
             {

@@ -73,10 +73,10 @@ internal sealed class HolderFeed(string plane, EnvelopeStore envelopes)
     /// <summary>Returns envelopes that are gone and of which the plane was not told.</summary>
     public ValueTask<List<SettledAnswer>> GoneAsync() => envelopes.GoneAsync(plane, Page);
 
-    public async Task ToldAsync(IReadOnlyList<SettledAnswer> gone)
+    public async Task MarkReportedAsync(IReadOnlyList<SettledAnswer> gone)
     {
         foreach (var one in gone)
             Done(one.Seq);
-        await envelopes.ToldAsync(plane, [.. gone.Select(g => g.Seq)]);
+        await envelopes.MarkReportedAsync(plane, [.. gone.Select(g => g.Seq)]);
     }
 }

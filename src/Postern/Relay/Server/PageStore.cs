@@ -25,13 +25,13 @@ internal sealed class PageStore(Database database)
     public async Task<long> PutAsync(string plane, PageHead head, byte[] text, long retention)
     {
         // Planes send their questions after each reconnect; a question that is already here costs no write.
-        var there = await database.ReadAsync(tx => LookAsync(tx, plane, head.Page));
+        var there = await database.ReadAsync(tx => FindKnownAsync(tx, plane, head.Page));
         if (there is not null && there.Version >= head.Version)
             return there.Version;
         return await database.WriteAsync(async tx =>
         {
             var room = await LockAsync(tx, plane);
-            var known = await LookAsync(tx, plane, head.Page);
+            var known = await FindKnownAsync(tx, plane, head.Page);
             if (known is not null && known.Version >= head.Version)
                 return known.Version;
             room = room.Without(known).WithOpen(text.Length);
@@ -50,7 +50,7 @@ internal sealed class PageStore(Database database)
         database.WriteAsync(async tx =>
         {
             var room = await LockAsync(tx, plane);
-            var known = await LookAsync(tx, plane, head.Page);
+            var known = await FindKnownAsync(tx, plane, head.Page);
             if (known is not null && known.Version >= head.Version)
                 return known.Version;
             room = room.Without(known);
@@ -124,7 +124,7 @@ internal sealed class PageStore(Database database)
             {
                 if (isOld && !await IsOldAsync(tx, plane, page))
                     continue;
-                room = room.Without(await LookAsync(tx, plane, page));
+                room = room.Without(await FindKnownAsync(tx, plane, page));
                 await RemoveAsync(tx, plane, page);
             }
             await CountAsync(tx, plane, room);
@@ -140,7 +140,7 @@ internal sealed class PageStore(Database database)
             tx.Now
         ) == 1;
 
-    private static ValueTask<KnownPage?> LookAsync(Tx tx, string plane, string page) =>
+    private static ValueTask<KnownPage?> FindKnownAsync(Tx tx, string plane, string page) =>
         tx.FirstAsync(
             "SELECT version, size, ended_at FROM relay_page WHERE plane = $1 AND page = $2",
             r => new KnownPage(r.GetInt64(0), r.GetInt64(1), !r.IsDBNull(2)),

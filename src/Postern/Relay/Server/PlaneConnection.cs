@@ -29,13 +29,13 @@ internal sealed class PlaneConnection(
 
     /// <summary>The most unsent frames for a plane that reads too slowly. Beyond it the connection ends.</summary>
     private const int MostSaid = 1_000;
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan BetweenLists = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Draining = TimeSpan.FromSeconds(2);
 
     private readonly AsyncSignal _toSend = new();
-    private readonly AsyncSignal _toLook = new();
+    private readonly AsyncSignal _wake = new();
     private readonly Channel<PlaneAnswer> _answers = Channel.CreateBounded<PlaneAnswer>(MostAnswers);
     private readonly Channel<FrameHead> _said = Channel.CreateBounded<FrameHead>(MostSaid);
     private readonly CancellationTokenSource _end = new();
@@ -60,11 +60,11 @@ internal sealed class PlaneConnection(
         SetPlane(plane);
         RelayMeter.Connected(row.Transport, 1);
         using var stored = database.Changes.Listen(RelayTopics.Of(row.Plane), _toSend.Set);
-        using var stopping = life.Stopping.Register(_toLook.Set);
-        using var changed = database.Changes.Listen(RelayTopics.OfConnections(row.Plane), _toLook.Set);
+        using var stopping = life.Stopping.Register(_wake.Set);
+        using var changed = database.Changes.Listen(RelayTopics.OfConnections(row.Plane), _wake.Set);
         try
         {
-            _isHolder = await HoldAsync();
+            _isHolder = await AcquireLeaseAsync();
             await SendAsync(new Frame(await _greeting.ReadyAsync(plane, nonce, _isHolder, connections.Retention)));
             Task[] loops =
             [
@@ -211,7 +211,7 @@ internal sealed class PlaneConnection(
             }
             catch (StorageUnavailableException)
             {
-                await Task.Delay(Look, life.Clock, stop);
+                await Task.Delay(PollInterval, life.Clock, stop);
             }
         }
     }
@@ -249,7 +249,7 @@ internal sealed class PlaneConnection(
                 // The envelope is offered again when the database is back.
             }
             if (!sent)
-                await _toSend.WaitAsync(Look, life.Clock, stop);
+                await _toSend.WaitAsync(PollInterval, life.Clock, stop);
         }
     }
 
@@ -291,7 +291,7 @@ internal sealed class PlaneConnection(
             return false;
         foreach (var one in gone)
             await SendAsync(new Frame(new GoneHead(one.Id, one.Seq, one.State)), stop);
-        await _feed.ToldAsync(gone);
+        await _feed.MarkReportedAsync(gone);
         return true;
     }
 
@@ -321,14 +321,14 @@ internal sealed class PlaneConnection(
                 if (database.Now - _heldAt > RelayPlaneStore.Lease)
                     _isHolder = false;
             }
-            await _toLook.WaitAsync(_isHolder ? RenewEvery : Look, life.Clock, stop);
+            await _wake.WaitAsync(_isHolder ? RenewEvery : PollInterval, life.Clock, stop);
         }
     }
 
     /// <summary>Checks whether the connection is still wanted, and renews what it holds.</summary>
     private async Task<bool> StaysAsync()
     {
-        var (isThere, isRevoked) = await stores.Connections.LookAsync(row.Plane, row.Connection);
+        var (isThere, isRevoked) = await stores.Connections.StateAsync(row.Plane, row.Connection);
         if (isRevoked)
         {
             await SendAsync(new Frame(new ByeHead(ByeHead.Revoked)), _end.Token);
@@ -345,7 +345,7 @@ internal sealed class PlaneConnection(
         SetPlane(plane);
         // A standby tries to take over only when no connection holds the plane, because each try is a write.
         var isFree = _isHolder || plane.Holder is null || plane.HolderUntil < database.Now;
-        var holds = !_isLeaving && isFree && await HoldAsync();
+        var holds = !_isLeaving && isFree && await AcquireLeaseAsync();
         if (holds != _isHolder)
         {
             _feed.BeginAnew();
@@ -364,9 +364,9 @@ internal sealed class PlaneConnection(
         return await stores.Connections.RenewAsync(row.Plane, row.Connection);
     }
 
-    private async Task<bool> HoldAsync()
+    private async Task<bool> AcquireLeaseAsync()
     {
-        var holds = await stores.Planes.HoldAsync(row.Plane, row.Connection);
+        var holds = await stores.Planes.AcquireLeaseAsync(row.Plane, row.Connection);
         if (holds)
             _heldAt = database.Now;
         return holds;

@@ -144,6 +144,6 @@ internal sealed partial class RelayConnections(
     [LoggerMessage(Level = LogLevel.Warning, Message = "a connection ended by a fault: {Connection}")]
     private static partial void ConnectionFailed(ILogger log, string connection, Exception fault);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "a plane sent a frame of a kind unknown here: {Kind}")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "a plane sent a frame of an unknown kind: {Kind}")]
     private static partial void UnknownFrame(ILogger log, string kind);
 }

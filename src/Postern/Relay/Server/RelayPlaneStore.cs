@@ -138,7 +138,7 @@ internal sealed class RelayPlaneStore(Database database)
     /// <summary>
     /// Takes or renews the lease by which a connection holds its plane. Returns false when another connection has it.
     /// </summary>
-    public Task<bool> HoldAsync(string plane, string connection) =>
+    public Task<bool> AcquireLeaseAsync(string plane, string connection) =>
         database.WriteAsync(async tx =>
             await tx.ExecuteAsync(
                 """

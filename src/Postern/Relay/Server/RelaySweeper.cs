@@ -59,7 +59,7 @@ internal sealed class RelaySweeper(
         RelayMeter.Measured(new RelayMeasure(planes, count, bytes, oldest is { } at ? (database.Now - at) / 1e6 : 0));
     }
 
-    /// <summary>Each plane once in a look: one that cannot be settled stands before no other.</summary>
+    /// <summary>Each plane once in a poll, so that one with a fault does not delay the others.</summary>
     private async Task ExpireAllAsync(CancellationToken stop)
     {
         var passed = new HashSet<string>(StringComparer.Ordinal);

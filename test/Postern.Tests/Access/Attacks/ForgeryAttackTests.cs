@@ -20,7 +20,7 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
 
         internal string Project { get; private set; } = "";
 
-        /// <summary>A run that a worker has, and one that has ended.</summary>
+        /// <summary>A run held by a worker, and one that has ended.</summary>
         internal string Run { get; private set; } = "";
 
         internal string Ended { get; private set; } = "";

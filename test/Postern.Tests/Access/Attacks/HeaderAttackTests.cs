@@ -181,7 +181,7 @@ public sealed class HeaderAttackTests(HeaderAttackTests.World world) : IClassFix
         Assert.True(status == 401, $"{what}: {text}");
     }
 
-    /// <summary>No body is read before the credential was checked, at each door that takes one.</summary>
+    /// <summary>No door reads a body before it has checked the credential.</summary>
     [Fact]
     public async Task No_door_reads_a_body_before_the_credential()
     {

@@ -89,7 +89,7 @@ public sealed class LongAttackTests : IAsyncLifetime
     }
 
     /// <summary>
-    /// A stream depends on every right that opened it: data for administrators ends when its reader is none any more.
+    /// A stream depends on every right that opened it: data for administrators ends when its reader is no longer one.
     /// </summary>
     [Fact]
     public async Task A_stream_of_what_is_internal_ends_when_its_reader_is_no_administrator_any_more()
@@ -144,7 +144,7 @@ public sealed class LongAttackTests : IAsyncLifetime
         Assert.Equal("pending", (await asking.StatusAsync(run)).GetProperty("status").GetString());
     }
 
-    /// <summary>Acts once, elsewhere, at a chosen statement.</summary>
+    /// <summary>Does something once, on another connection, at a chosen statement.</summary>
     private Task<Answer> WhenSeen(string part, Func<Task<Answer>> act)
     {
         var done = new TaskCompletionSource<Answer>(TaskCreationOptions.RunContinuationsAsynchronously);

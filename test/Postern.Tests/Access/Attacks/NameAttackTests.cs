@@ -88,7 +88,7 @@ public sealed class NameAttackTests : IAsyncLifetime
     public async Task A_session_whose_name_reads_like_anothers_key_does_not_take_its_place()
     {
         await _server.StartSessionAsync("prod", agent: "deployer");
-        // As version 0.3.0 allowed it, looked up once so that every cache knows it.
+        // As version 0.3.0 allowed it; looked up once, so that every cache knows it.
         await InsertAsync("agent:deployer:prod", "echo");
         await _server.GetAsync("/api/v1/sessions/agent:deployer:prod");
         await _server.PostAsync("/realtime/v1/sessions/agent:deployer:prod/in/append", "hello");
@@ -521,7 +521,7 @@ public sealed class NameAttackTests : IAsyncLifetime
         );
         Assert.Equal((202, (string?)null), (other.Status, other.Header("Idempotency-Replayed")));
         Assert.NotEqual(first.String("id"), other.String("id"));
-        // Nor can it be taken from its user.
+        // And nobody can take it from its user.
         Assert.Equal(
             202,
             (

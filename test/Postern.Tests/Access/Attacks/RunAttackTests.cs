@@ -126,7 +126,7 @@ public sealed class RunAttackTests : IAsyncLifetime
         state = state with { EndedAt = 1 };
         await watch.EnsureFreshAsync();
         Assert.False(watch.Has(1, LateWorker.Refused, 1));
-        // Followed after all, it listens again, and is not removed while it is followed.
+        // When it is followed again it listens again, and is not removed meanwhile.
         state = state with
         {
             EndedAt = null,
@@ -150,7 +150,7 @@ public sealed class RunAttackTests : IAsyncLifetime
             return ValueTask.FromResult(0);
         });
 
-    /// <summary>A run in a session of its own, that a worker has.</summary>
+    /// <summary>A run in its own session, held by a worker.</summary>
     private async Task<(string Run, string Token, string Session)> ClaimedAsync()
     {
         var session = (await _server.StartSessionAsync("s-" + Guid.NewGuid().ToString("N"), agent: "p")).String("id");

@@ -4,7 +4,7 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>Reads pending deliveries, for explanations of why something is not done.</summary>
-internal static class DeliveryLooks
+internal static class DeliveryQueries
 {
     private const int MostCounted = 10_000;
 

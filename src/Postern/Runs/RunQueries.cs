@@ -4,10 +4,10 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>Finds runs that need attention, each kind by its own index.</summary>
-internal static class RunLooks
+internal static class RunQueries
 {
     /// <summary>The most rows that one look reads.</summary>
-    private const int MostLooked = 10_000;
+    private const int MostRead = 10_000;
 
     /// <summary>Returns those of some runs, by id, that exist.</summary>
     public static ValueTask<List<Run>> FindAllAsync(Tx tx, string project, IReadOnlyList<string> ids) =>
@@ -49,7 +49,7 @@ internal static class RunLooks
 
     /// <summary>
     /// Returns runs without a session that were silent for half of the time that they may be, and since when. At most
-    /// <see cref="MostLooked"/> are read, those with the earliest deadline.
+    /// <see cref="MostRead"/> are read, those with the earliest deadline.
     /// </summary>
     public static ValueTask<List<(string Id, long Since)>> SilentAsync(
         Tx tx,
@@ -73,7 +73,7 @@ internal static class RunLooks
             r => (r.GetString(0), r.GetInt64(1)),
             project,
             tx.Now,
-            (long)MostLooked,
+            (long)MostRead,
             (long)limit
         );
 }

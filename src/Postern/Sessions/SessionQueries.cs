@@ -4,10 +4,10 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>Reads the state of sessions, and finds those that need attention, each kind by its own index.</summary>
-internal static class SessionLooks
+internal static class SessionQueries
 {
     /// <summary>The most rows that one look reads.</summary>
-    private const int MostLooked = 10_000;
+    private const int MostRead = 10_000;
 
     /// <summary>Returns the state of some sessions, by their ids.</summary>
     public static async ValueTask<Dictionary<string, SessionTurn>> TurnsAsync(
@@ -41,7 +41,7 @@ internal static class SessionLooks
 
     /// <summary>
     /// Returns runs whose open turn has been silent for half of its time, and since when. At most
-    /// <see cref="MostLooked"/> open turns of the project are read.
+    /// <see cref="MostRead"/> open turns of the project are read.
     /// </summary>
     public static ValueTask<List<(string Run, long Since)>> SilentTurnsAsync(
         Tx tx,
@@ -62,7 +62,7 @@ internal static class SessionLooks
             r => (r.GetString(0), r.GetInt64(1)),
             project,
             tx.Now,
-            (long)MostLooked,
+            (long)MostRead,
             (long)limit
         );
 

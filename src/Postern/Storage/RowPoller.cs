@@ -6,7 +6,7 @@ namespace Postern.Storage;
 /// The safety net under the hints: it reads the rows of all listeners, a thousand with each statement, and calls the
 /// listeners whose row has changed since the last time. Its cost hardly grows with the number of listeners.
 /// </summary>
-internal sealed class RowLook(NpgsqlDataSource source, Changes changes)
+internal sealed class RowPoller(NpgsqlDataSource source, Changes changes)
 {
     private const int AtOnce = 1_000;
     private const long NotThere = 0;
