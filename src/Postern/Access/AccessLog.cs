@@ -16,11 +16,7 @@ internal static partial class AccessLog
     [LoggerMessage(EventId = 100, Level = LogLevel.Warning, Message = "Cannot read changed keys now: {Reason}")]
     public static partial void WatchWaits(ILogger log, string reason);
 
-    [LoggerMessage(
-        EventId = 104,
-        Level = LogLevel.Error,
-        Message = "Reading changed keys failed; it is tried again"
-    )]
+    [LoggerMessage(EventId = 104, Level = LogLevel.Error, Message = "Reading changed keys failed; it is tried again")]
     public static partial void WatchFailed(ILogger log, Exception fault);
 
     [LoggerMessage(

@@ -166,10 +166,6 @@ internal sealed partial class StreamRegistry(
         }
     }
 
-    [LoggerMessage(
-        EventId = 201,
-        Level = LogLevel.Error,
-        Message = "A waiting request could not be checked"
-    )]
+    [LoggerMessage(EventId = 201, Level = LogLevel.Error, Message = "A waiting request could not be checked")]
     private static partial void LookFailed(ILogger log, Exception fault);
 }
