@@ -41,4 +41,42 @@ public sealed class StaleAccessTests
         Assert.Equal(200, (await other.GetAsync("/api/v1/sessions/s", one.RootKey)).Status);
         held.Release();
     }
+
+    [Fact]
+    public async Task Pages_that_are_open_stay_and_say_since_when_the_database_is_away_and_that_it_is_back()
+    {
+        HeldDatabase held = null!;
+        await using var server = await TestServer.StartAsync(
+            Backend.Postgres,
+            wrap: inner => held = new HeldDatabase(inner)
+        );
+        await server.StartSessionAsync("s");
+        var id = (await server.GetAsync("/api/v1/sessions/s")).String("id");
+        var (_, cookie) = await ConsoleCookie.OfAsync(server, "read:sessions");
+        await using var list = await server.StreamAsync("/console/sessions/live", "", cookie.Headers);
+        await using var transcript = await server.StreamAsync($"/console/sessions/{id}/live", "", cookie.Headers);
+        Assert.Equal("changed", (await list.NextAsync())!.Name);
+        held.Hold("'access_version'");
+        await held.Held;
+        foreach (var stream in (EventReader[])[list, transcript])
+        {
+            var away = (await StorageAsync(stream)).GetProperty("away").GetString()!;
+            Assert.EndsWith("Z", away, StringComparison.Ordinal);
+        }
+        held.Release();
+        foreach (var stream in (EventReader[])[list, transcript])
+            Assert.False((await StorageAsync(stream)).TryGetProperty("away", out _));
+        // They go on where they were.
+        await server.SayAsync("s", "Hello, door.");
+        Assert.Contains("Hello, door.", (await transcript.NextAsync())!.Data, StringComparison.Ordinal);
+    }
+
+    private static async Task<System.Text.Json.JsonElement> StorageAsync(EventReader stream)
+    {
+        while (await stream.NextAsync() is { } said)
+            if (said.Name == "storage")
+                return System.Text.Json.JsonSerializer.Deserialize<System.Text.Json.JsonElement>(said.Data);
+        Assert.Fail("The stream has ended.");
+        return default;
+    }
 }
