@@ -1,3 +1,5 @@
+using Microsoft.Extensions.DependencyInjection;
+using Postern.Access;
 using Postern.Support;
 
 namespace Postern.Contract;
@@ -157,6 +159,16 @@ public sealed class ConsolePagesContract
                 Assert.True(none.Status == 200, $"{text}: {none.Status}");
                 Assert.Contains("Nothing that you may see", none.Text, StringComparison.Ordinal);
             }
+        }
+        // What has no page of its own is shown where it stands.
+        var secret = (await server.PostAsync("/api/v1/callback-secrets", null)).String("id");
+        var sessions = server.App.Services.GetRequiredService<ConsoleSessions>();
+        var console = (await sessions.ListAsync(await server.ProjectAsync(), null))[0].Id;
+        foreach (var (id, tab) in ((string, string)[])[(secret, "secrets"), (console, "sessions")])
+        {
+            var found = await PageAsync(server, admin, "/find?q=" + id);
+            Assert.Equal((303, "/console/keys?tab=" + tab), (found.Status, found.Header("Location")));
+            Assert.Equal(200, (await PageAsync(server, stranger, "/find?q=" + id)).Status);
         }
         foreach (var name in (string[])["orders", "agent", "p", "hello-there"])
             Assert.True((await PageAsync(server, admin, "/find?q=" + name)).Status is 303 or 200, name);
