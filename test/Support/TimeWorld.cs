@@ -26,6 +26,9 @@ internal sealed class TimeWorld : IAsyncDisposable
     public T Get<T>()
         where T : notnull => Server.App.Services.GetRequiredService<T>();
 
+    /// <summary>Every statement that was run, with the arguments of one of its runs.</summary>
+    public IReadOnlyDictionary<string, object?[]> Statements => _recording.Statements;
+
     public static async Task<TimeWorld> StartAsync(Backend backend)
     {
         var world = new TimeWorld { Receiver = await Receiver.StartAsync() };

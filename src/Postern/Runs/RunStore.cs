@@ -257,7 +257,9 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
     /// <summary>The implementation of <see cref="NoLiveRunSince"/>.</summary>
     public static string NoneLivesSince(string project, string instant) =>
         "NOT EXISTS (SELECT 1 FROM run of_run "
-        + $"WHERE of_run.project = {project} AND of_run.ended_at IS NULL AND of_run.attempt_at <= {instant})";
+        // The agent leads SQLite to the index of live runs, in place of one of all runs.
+        + $"WHERE of_run.project = {project} AND of_run.agent > '' AND of_run.ended_at IS NULL "
+        + $"AND of_run.attempt_at <= {instant})";
 
     /// <summary>Returns a condition: a run is in its first attempt. False when there is no run.</summary>
     /// <param name="project">An expression.</param>
