@@ -86,17 +86,22 @@ public sealed class RelayTransportTests
     {
         await using var relay = await RelayNode.StartAsync();
         using var plane = await relay.JoinAsync();
-        Assert.False(await IsHeldAsync());
+        Assert.False(await IsHeldAsync(plane));
         await using (await plane.ConnectAsync())
-            Assert.True(await IsHeldAsync());
-        // As a node of the relay leaves it when it dies.
+            Assert.True(await IsHeldAsync(plane));
+        // As a node of the relay leaves it when it dies. This plane has no connection that would hold it again.
+        using var other = await relay.JoinAsync();
         await relay.Database.WriteAsync(tx =>
-            tx.ExecuteAsync("UPDATE relay_plane SET holder = 'con_dead', holder_until = $1", tx.Now - 1)
+            tx.ExecuteAsync(
+                "UPDATE relay_plane SET holder = 'con_dead', holder_until = $1 WHERE plane = $2",
+                tx.Now - 1,
+                other.Id
+            )
         );
-        Assert.False(await IsHeldAsync());
+        Assert.False(await IsHeldAsync(other));
 
-        async Task<bool> IsHeldAsync() =>
-            (await relay.AdminAsync(HttpMethod.Get, "/relay/v1/planes/" + plane.Id))
+        async Task<bool> IsHeldAsync(TestPlane which) =>
+            (await relay.AdminAsync(HttpMethod.Get, "/relay/v1/planes/" + which.Id))
                 .Json.GetProperty("isHeld")
                 .GetBoolean();
     }
