@@ -211,12 +211,13 @@ public sealed class NamesContract
         Assert.Equal(429, (await server.PostAsync("/inbound/user/me/t", new { }, "")).Status);
         // The first one's turn was answered and nobody settled it; the second one's session was closed; the third waits
         // as it should.
-        await server.Database.WriteAsync(async tx =>
-        {
-            const string itsSession = "WHERE id = (SELECT session FROM capture WHERE id = $1)";
-            await tx.ExecuteAsync("UPDATE session SET in_answered_seq = 100 " + itsSession, ids[0]);
-            return await tx.ExecuteAsync("UPDATE session SET closed_at = 1 " + itsSession, ids[1]);
-        });
+        const string itsSession = "WHERE id = (SELECT session FROM capture WHERE id = $1)";
+        await server.Database.WriteAsync(tx =>
+            tx.ExecuteAsync("UPDATE session SET in_answered_seq = 100 " + itsSession, ids[0])
+        );
+        await server.Database.WriteAsync(tx =>
+            tx.ExecuteAsync("UPDATE session SET closed_at = 1 " + itsSession, ids[1])
+        );
         var names = Migrations.All.Single(m => m.Name.EndsWith("_names.sql", StringComparison.Ordinal));
         var statements = Migrations.ForSqlite(names.Sql).Split(";\n");
         var settle = statements.Where(s => s.Contains("UPDATE", StringComparison.Ordinal));

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Postern.Storage;
 using Postern.Support;
 
 namespace Postern.Contract;
@@ -45,16 +44,6 @@ public sealed partial class PoolerTests : IAsyncLifetime
             words.AddRange(Word().Matches(frame.Data).Select(m => m.Value));
         }
         Assert.Equal(Enumerable.Range(0, 60).Select(i => $"word-{i}-"), words);
-    }
-
-    [Fact]
-    public async Task Statements_are_prepared_where_no_pooler_stands_between_and_nothing_else_was_said()
-    {
-        var direct = PostgresServer.NewDatabase();
-        Assert.Equal(direct + ";Max Auto Prepare=256", await PostgresConnection.PreparedAsync(direct, default));
-        Assert.Equal(_pooler.Connection, await PostgresConnection.PreparedAsync(_pooler.Connection, default));
-        foreach (var said in (string[])[direct + ";Max Auto Prepare=0", direct + ";MaxAutoPrepare=64"])
-            Assert.Equal(said, await PostgresConnection.PreparedAsync(said, default));
     }
 
     [Fact]

@@ -66,7 +66,7 @@ internal static class WorkFindings
                 SELECT CAST(COALESCE(SUM((
                   SELECT COUNT(*) FROM (
                     SELECT 1 FROM delivery d WHERE d.project = p.id AND d.status = 'dead' LIMIT 10000
-                  ) AS some
+                  ) AS dead
                 )), 0) AS bigint) FROM project p
                 """,
                 r => r.GetInt64(0)

@@ -43,11 +43,6 @@ internal static class PostgresConnection
         }
     }
 
-    private const string AutoPrepare = "Max Auto Prepare";
-
-    /// <summary>Statements that a connection keeps prepared: more than an ordinary server uses.</summary>
-    private const int MostPrepared = 256;
-
     /// <summary>
     /// Makes connections to the server that the settings name; of several hosts, to the one that accepts writes.
     /// </summary>
@@ -59,24 +54,6 @@ internal static class PostgresConnection
         return HasSeveralHosts(settings)
             ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.ReadWrite)
             : builder.Build();
-    }
-
-    /// <summary>
-    /// The connection string with statements prepared, where they can be: it saves the database about half of its work.
-    /// A pooler in transaction mode gives each transaction another session, which does not know what was prepared. It
-    /// is noticed by the process: a pooler names another one than the session that answers. What the text says itself
-    /// stays.
-    /// </summary>
-    public static async Task<string> PreparedAsync(string connectionString, CancellationToken cancel)
-    {
-        var given = new DbConnectionStringBuilder { ConnectionString = connectionString };
-        if (given.ContainsKey(AutoPrepare) || given.ContainsKey("MaxAutoPrepare"))
-            return connectionString;
-        await using var source = Open(SettingsOf(connectionString));
-        await using var connection = await source.OpenConnectionAsync(cancel);
-        await using var command = new NpgsqlCommand("SELECT pg_backend_pid()", connection);
-        var isDirect = await command.ExecuteScalarAsync(cancel) is int process && process == connection.ProcessID;
-        return isDirect ? $"{connectionString};{AutoPrepare}={MostPrepared}" : connectionString;
     }
 
     /// <exception cref="ArgumentException">The text is no connection string.</exception>
