@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
@@ -79,17 +80,17 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
         foreach (var (scheme, width) in forms)
         {
             var page = await SignedInAsync(width: width, scheme: scheme);
-            var (said, asked) = (new List<string>(), new List<string>());
-            page.Console += (_, message) => said.Add(message.Text);
-            page.PageError += (_, error) => said.Add(error);
-            page.Request += (_, request) => asked.Add(request.Url);
+            var (said, asked) = (new ConcurrentQueue<string>(), new ConcurrentQueue<string>());
+            page.Console += (_, message) => said.Enqueue(message.Text);
+            page.PageError += (_, error) => said.Enqueue(error);
+            page.Request += (_, request) => asked.Enqueue(request.Url);
             foreach (var (path, picture) in paths)
             {
                 var where = $"{path}, {scheme}, {width} px";
                 var answer = await page.GotoAsync(_url + "/console" + path);
                 Assert.True(answer!.Status == 200, $"{where}: {answer.Status}");
                 await PictureAsync(page, path, picture, $"{scheme.ToString().ToLowerInvariant()}-{width}");
-                Assert.True(said.Count == 0, $"{where} says: {string.Join('\n', said)}");
+                Assert.True(said.IsEmpty, $"{where} says: {string.Join('\n', said)}");
                 Assert.All(asked, url => Assert.StartsWith(_url, url, StringComparison.Ordinal));
                 var faults = (await page.RunAxe()).Violations;
                 Assert.True(faults.Length == 0, $"{where}:\n{string.Join('\n', faults.Select(Words))}");
