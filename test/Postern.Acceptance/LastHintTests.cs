@@ -35,19 +35,22 @@ public sealed class LastHintTests : IDisposable
         var closed = await gate.BeginTransactionAsync();
         await ExecuteAsync(gate, "LOCK TABLE hint_log IN EXCLUSIVE MODE");
         await SayAsync(first, "acknowledged");
-        await WaitFor.TrueAsync(async () => await WaitingAsync(gate) > 0, Patience);
+        // By another connection: in a transaction the activity stays as it was at the first look.
+        await using var watch = new NpgsqlConnection(database);
+        await watch.OpenAsync();
+        await WaitFor.TrueAsync(async () => await WaitingAsync(watch) > 0, Patience);
 
         await one.KillAsync();
         // The dead node's last request to the database would still run, so its connection is ended first.
-        await ExecuteAsync(gate, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + WaitsToTell);
+        await ExecuteAsync(watch, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + WaitsToTell);
         await closed.RollbackAsync();
 
         Assert.Contains("acknowledged", (await stream.NextAsync(Patience))!.Data, StringComparison.Ordinal);
         Assert.Equal(0L, await CountAsync(gate, "SELECT count(*) FROM hint_log WHERE topics LIKE '%acknowledged%'"));
     }
 
-    private static Task<long> WaitingAsync(NpgsqlConnection gate) =>
-        CountAsync(gate, "SELECT count(*) FROM pg_stat_activity WHERE " + WaitsToTell);
+    private static Task<long> WaitingAsync(NpgsqlConnection watch) =>
+        CountAsync(watch, "SELECT count(*) FROM pg_stat_activity WHERE " + WaitsToTell);
 
     private static async Task<EventReader> StreamAsync(HttpClient http, string path)
     {
