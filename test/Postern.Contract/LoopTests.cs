@@ -84,7 +84,11 @@ public sealed class LoopTests
             204
         );
         while (await stream.NextAsync(Patience) is not null) { }
-        Assert.Contains("A waiting request could not be checked", server.Log.Text, StringComparison.Ordinal);
+        await WaitFor.TrueAsync(() =>
+            Task.FromResult(
+                server.Log.Text.Contains("A waiting request could not be checked", StringComparison.Ordinal)
+            )
+        );
         Assert.Equal(200, (await server.GetAsync("/readyz")).Status);
     }
 

@@ -22,30 +22,6 @@ public sealed class PostgresStorageTests : StorageContract
         Assert.Equal(Migrations.Newest, await Migrations.ApplyToPostgresAsync(connection, default));
     }
 
-    /// <summary>
-    /// A command that fails before it is sent makes the driver believe that a statement is prepared. Each later command
-    /// on that connection would fail.
-    /// </summary>
-    [Fact]
-    public async Task A_connection_whose_prepared_statements_are_lost_is_not_used_again()
-    {
-        var connection = PostgresServer.NewDatabase() + ";Max Auto Prepare=64;Maximum Pool Size=6";
-        await Migrations.ApplyToPostgresAsync(connection, default);
-        await using var database = new PostgresDatabase(connection, TimeProvider.System);
-        for (var i = 0; i < 10; i++)
-            Assert.Equal(1, await ReadAsync());
-        Assert.True(await database.ReadAsync(tx => tx.FirstAsync(Count, r => r.GetInt64(0))) > 0);
-        await database.ReadAsync(tx => tx.ExecuteAsync("DEALLOCATE ALL"));
-        var lost = await Assert.ThrowsAnyAsync<Exception>(async () => await ReadAsync());
-        Assert.Contains("prepared statement", lost.ToString(), StringComparison.Ordinal);
-        for (var i = 0; i < 10; i++)
-            Assert.Equal(1, await ReadAsync());
-
-        ValueTask<int> ReadAsync() => database.ReadAsync(tx => tx.FirstAsync("SELECT 1", r => r.GetInt32(0)));
-    }
-
-    private const string Count = "SELECT COUNT(*) FROM pg_prepared_statements";
-
     [Fact]
     public async Task Looking_goes_on_beside_a_listener_that_throws()
     {

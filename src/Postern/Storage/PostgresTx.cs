@@ -157,12 +157,6 @@ internal sealed class PostgresTx(
         {
             throw orElse();
         }
-        catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.InvalidSqlStatementName)
-        {
-            // The driver believes that a statement is prepared there, and would fail on this connection for ever.
-            NpgsqlConnection.ClearPool(connection);
-            throw;
-        }
         catch (Exception fault) when (IsBreak(connection, fault))
         {
             throw Broken(fault);
