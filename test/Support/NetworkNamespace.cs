@@ -54,10 +54,9 @@ internal sealed class NetworkNamespace : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // The wire first: it takes its other end along. After the namespace it may be gone, or be going.
+        await IpAsync($"link del {_wire}");
         await IpAsync($"netns del {_name}");
-        // The wire has been removed with its other end, or is being removed.
-        if (Directory.Exists("/sys/class/net/" + _wire))
-            await IpAsync($"link del {_wire}");
     }
 
     private static async Task<string> IpAsync(string arguments)
