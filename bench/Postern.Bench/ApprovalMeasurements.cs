@@ -20,7 +20,6 @@ internal static class ApprovalMeasurements
 
     /// <summary>Waiting runs for each round, more than it decides: at least ten thousand wait all the time.</summary>
     private const int Slice = 30_000;
-    private const string Secret = "the secret of the bench, long enough";
 
     public static async Task DecisionsAsync(string folder)
     {
@@ -97,7 +96,7 @@ internal static class ApprovalMeasurements
     {
         (await maker.PutAsJsonAsync("/api/v1/agents/idle", new { kind = "pull" })).EnsureSuccessStatusCode();
         (
-            await maker.PutAsJsonAsync("/api/v1/approval-services/default", new { secrets = new[] { Secret } })
+            await maker.PutAsJsonAsync("/api/v1/approval-services/default", new { secrets = new[] { Webhooks.Secret } })
         ).EnsureSuccessStatusCode();
         await Parallel.ForAsync(
             0,
@@ -138,7 +137,7 @@ internal static class ApprovalMeasurements
         using var http = Measurements.Client(server, server.RootKey);
         (await http.PutAsJsonAsync("/api/v1/agents/idle", new { kind = "pull" })).EnsureSuccessStatusCode();
         (
-            await http.PutAsJsonAsync("/api/v1/approval-services/default", new { secrets = new[] { Secret } })
+            await http.PutAsJsonAsync("/api/v1/approval-services/default", new { secrets = new[] { Webhooks.Secret } })
         ).EnsureSuccessStatusCode();
         var run = (
             await (
@@ -206,7 +205,9 @@ internal static class ApprovalMeasurements
 
     private static string Sign(string body) =>
         "sha256="
-        + Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), Encoding.UTF8.GetBytes(body)));
+        + Convert.ToHexStringLower(
+            HMACSHA256.HashData(Encoding.UTF8.GetBytes(Webhooks.Secret), Encoding.UTF8.GetBytes(body))
+        );
 
     private static async Task<Socket> ConnectAsync(int port)
     {

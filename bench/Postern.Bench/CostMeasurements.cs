@@ -16,7 +16,6 @@ internal static class CostMeasurements
 {
     private const int Times = 3_000;
     private const int AtOnce = 16;
-    private const string Secret = "the secret of the bench, long enough";
 
     /// <summary>One kind of work.</summary>
     /// <param name="Name">As a user would call it.</param>
@@ -64,7 +63,7 @@ internal static class CostMeasurements
             key = first.RootKey;
             using var maker = Measurements.Client(first, key);
             await PutAsync(maker, "/api/v1/agents/idle", new { kind = "pull" });
-            await PutAsync(maker, "/api/v1/approval-services/default", new { secrets = new[] { Secret } });
+            await PutAsync(maker, "/api/v1/approval-services/default", new { secrets = new[] { Webhooks.Secret } });
             _callbackSecret = (await PostAsync(maker, "/api/v1/callback-secrets", new { }))
                 .GetProperty("secret")
                 .GetString()!;
@@ -287,18 +286,7 @@ internal static class CostMeasurements
 
     private static async Task<string[]> TriggersAsync(HttpClient http)
     {
-        for (var i = 0; i < 20; i++)
-            await PostAsync(
-                http,
-                $"/api/triggers/user/bench/t{i}",
-                new
-                {
-                    agent = "idle",
-                    promptTemplate = "{{body.issue.title}}",
-                    maxInFlight = 1000,
-                    webhookAuth = new { scheme = "github", secret = Secret },
-                }
-            );
+        await Webhooks.MakeTriggersAsync(http, 20);
         return [.. Enumerable.Range(0, 20).Select(i => "user/bench/t" + i)];
     }
 
@@ -317,7 +305,7 @@ internal static class CostMeasurements
     private static StringContent Signed(string body, string header, string prefix)
     {
         var content = new StringContent(body, new MediaTypeHeaderValue("application/json"));
-        var mac = HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), Encoding.UTF8.GetBytes(body));
+        var mac = HMACSHA256.HashData(Encoding.UTF8.GetBytes(Webhooks.Secret), Encoding.UTF8.GetBytes(body));
         content.Headers.Add(header, prefix + Convert.ToHexStringLower(mac));
         return content;
     }

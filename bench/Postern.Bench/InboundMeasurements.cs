@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 
 namespace Postern.Bench;
 
@@ -14,7 +12,6 @@ internal static class InboundMeasurements
     private const int Rounds = 3;
     private const int Seconds = 5;
     private const int Connections = 64;
-    private const string Secret = "the secret of the bench, long enough";
 
     /// <summary>More than a round can send.</summary>
     private const int Slice = 200_000;
@@ -26,17 +23,25 @@ internal static class InboundMeasurements
         {
             key = first.RootKey;
             using var maker = Measurements.Client(first, key);
-            await MakeAsync(maker);
+            await Webhooks.MakeTriggersAsync(maker, Triggers);
             await first.StopAsync();
         }
         for (var i = 0; i < Rounds; i++)
             File.Copy($"{folder}/data/postern.db", $"{folder}/bare{i}.db");
 
         await using var server = await Child.StartAsync($"serve {folder}/data", Measurements.NoLimits);
-        await Wrk.RunAsync(server.Url, 2, Connections, null, Script(folder, 0));
+        await Wrk.RunAsync(server.Url, 2, Connections, null, Webhooks.Script(folder, 0, Slice, Triggers));
         var rounds = new List<Wrk>();
         for (var round = 1; round <= Rounds; round++)
-            rounds.Add(await Wrk.RunAsync(server.Url, Seconds, Connections, null, Script(folder, round)));
+            rounds.Add(
+                await Wrk.RunAsync(
+                    server.Url,
+                    Seconds,
+                    Connections,
+                    null,
+                    Webhooks.Script(folder, round, Slice, Triggers)
+                )
+            );
         if (rounds.Sum(r => r.Failed) > 0)
             throw new InvalidOperationException($"{rounds.Sum(r => r.Failed)} requests were refused");
         await server.StopAsync();
@@ -69,67 +74,16 @@ internal static class InboundMeasurements
         var database = BarePostgres.NewDatabase();
         await using var server = await Child.StartAsync($"serve {folder}/data \"{database}\"", Measurements.NoLimits);
         using var maker = Measurements.Client(server, server.RootKey);
-        await MakeAsync(maker);
+        await Webhooks.MakeTriggersAsync(maker, Triggers);
         await using var bare = await BarePostgres.OpenAsync(database);
         var project = await bare.ScalarAsync<string>("SELECT id FROM project LIMIT 1");
         await bare.CompareAsync(
             "captured webhooks",
             server.Url,
-            round => Script(folder, round),
+            round => Webhooks.Script(folder, round, Slice, Triggers),
             (_, n) => BareRows.OfCapture(project, Triggers, n)
         );
     }
-
-    private static async Task MakeAsync(HttpClient maker)
-    {
-        (await maker.PutAsJsonAsync("/api/v1/agents/idle", new { kind = "pull" })).EnsureSuccessStatusCode();
-        for (var i = 0; i < Triggers; i++)
-            (
-                await maker.PostAsJsonAsync(
-                    $"/api/triggers/user/bench/t{i}",
-                    new
-                    {
-                        agent = "idle",
-                        promptTemplate = "{{body.issue.title}}",
-                        maxInFlight = 1000,
-                        webhookAuth = new { scheme = "github", secret = Secret },
-                    }
-                )
-            ).EnsureSuccessStatusCode();
-    }
-
-    /// <summary>Signed beforehand: no two bodies are alike, for one that was sent before starts nothing.</summary>
-    private static string Script(string folder, int round)
-    {
-        var file = $"{folder}/inbound{round}.lua";
-        var signed = $"{folder}/inbound{round}.txt";
-        File.WriteAllLines(signed, Enumerable.Range(0, Slice).Select(n => SignatureOf(BodyOf(round, n))));
-        File.WriteAllText(
-            file,
-            $$"""
-            local signed = {}
-            for line in io.lines("{{signed}}") do signed[#signed + 1] = line end
-            local n = 0
-            function request()
-              n = n + 1
-              local body = '{{BodyOf(round, -1)}}'
-              body = string.gsub(body, "-1", n - 1, 1)
-              local headers = { ["Content-Type"] = "application/json", ["X-GitHub-Event"] = "issues" }
-              headers["X-Hub-Signature-256"] = "sha256=" .. signed[n]
-              headers["X-GitHub-Delivery"] = "{{round}}-" .. n
-              return wrk.format("POST", "/inbound/user/bench/t" .. (n % {{Triggers}}), headers, body)
-            end
-            """
-        );
-        return file;
-    }
-
-    private static string BodyOf(int round, int n) =>
-        """{"action":"opened","issue":"""
-        + $$$"""{"number":{{{n}}},"title":"It breaks when it is full"},"repository":"a/b{{{round}}}"}""";
-
-    private static string SignatureOf(string body) =>
-        Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), Encoding.UTF8.GetBytes(body)));
 
     /// <summary>The limit: every row that a capture writes, from a loop that does nothing else.</summary>
     private static double Bare(string file, int perCommit, TimeSpan span)

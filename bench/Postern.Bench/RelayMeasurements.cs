@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.WebSockets;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Postern.Relay.Protocol;
@@ -14,7 +13,6 @@ namespace Postern.Bench;
 /// </summary>
 internal static class RelayMeasurements
 {
-    private const string Secret = "the secret of the bench, long enough";
     private const int Triggers = 100;
     private const int Connections = 64;
     private const int Rounds = 3;
@@ -43,34 +41,21 @@ internal static class RelayMeasurements
 
     private static async Task MakeAsync(RelayPair pair)
     {
-        (await pair.ToPlane.PutAsJsonAsync("/api/v1/agents/idle", new { kind = "pull" })).EnsureSuccessStatusCode();
-        (
-            await pair.ToPlane.PutAsJsonAsync("/api/v1/approval-services/default", new { secrets = new[] { Secret } })
-        ).EnsureSuccessStatusCode();
-        for (var i = 0; i < Triggers; i++)
-            (
-                await pair.ToPlane.PostAsJsonAsync(
-                    $"/api/triggers/user/bench/t{i}",
-                    new
-                    {
-                        agent = "idle",
-                        promptTemplate = "{{body.issue.title}}",
-                        maxInFlight = 1000,
-                        webhookAuth = new { scheme = "github", secret = Secret },
-                    }
-                )
-            ).EnsureSuccessStatusCode();
+        await Webhooks.MakeTriggersAsync(pair.ToPlane, Triggers);
         await pair.OpenAsync("/inbound/user/bench/t" + (Triggers - 1));
         // From here on the plane knows the sender's network: those that it does not know share a quarter.
-        using var first = Hook(pair, "{\"first\":true}", 0);
+        using var first = Webhooks.Request(pair.Doors, "{\"first\":true}", 0);
         (await pair.Sender.SendAsync(first)).EnsureSuccessStatusCode();
     }
 
     /// <summary>Live, 64 callers: repeats, which the plane answers without an effect, and captured webhooks.</summary>
     private static async Task EnvelopesAsync(string folder, RelayPair pair)
     {
-        await SayAsync("repeats of webhooks through a relay, 64 callers", _ => Script(folder, pair, 0, 1));
-        await SayAsync("captured webhooks through a relay, 64 callers", r => Script(folder, pair, r + 1, Slice));
+        await SayAsync("repeats of webhooks through a relay, 64 callers", _ => Script(0, 1));
+        await SayAsync("captured webhooks through a relay, 64 callers", r => Script(r + 1, Slice));
+
+        string Script(int round, int bodies) =>
+            Webhooks.Script(folder, round, bodies, Triggers - 1, new Uri(pair.Doors).AbsolutePath);
 
         async Task SayAsync(string what, Func<int, string> script)
         {
@@ -89,7 +74,7 @@ internal static class RelayMeasurements
     /// <summary>Two bare loops at once, as there are two sides, each with a core.</summary>
     private static void Limit(string folder)
     {
-        var body = BodyOf(1, 1);
+        var body = Webhooks.BodyOf(1, 1);
         var request = new RelayedRequest(
             "POST",
             "/inbound/user/bench/t1",
@@ -98,7 +83,7 @@ internal static class RelayMeasurements
                 ["Content-Type", "application/json"],
                 ["X-GitHub-Event", "issues"],
                 ["X-GitHub-Delivery", "1-1"],
-                ["X-Hub-Signature-256", "sha256=" + SignatureOf(body)],
+                ["X-Hub-Signature-256", "sha256=" + Webhooks.SignatureOf(body)],
             ],
             Encoding.UTF8.GetBytes(body)
         );
@@ -123,8 +108,8 @@ internal static class RelayMeasurements
     private static async Task DecisionsAsync(RelayPair pair)
     {
         const int each = 400;
-        await pair.OpenAsync("/api/v1/webhooks/approval-response");
         await ApprovalMeasurements.MakeAsync(pair.ToPlane, 2 * each);
+        await pair.OpenAsync("/api/v1/webhooks/approval-response");
         var (relayed, direct) = (new List<double>(), new List<double>());
         for (var i = 0; i < 2 * each; i++)
         {
@@ -163,7 +148,7 @@ internal static class RelayMeasurements
             new ParallelOptions { MaxDegreeOfParallelism = Connections },
             async (n, cancel) =>
             {
-                using var hook = Hook(pair, BodyOf(-1, n), n % (Triggers - 1));
+                using var hook = Webhooks.Request(pair.Doors, Webhooks.BodyOf(-1, n), n % (Triggers - 1));
                 hook.Headers.Add("Prefer", "respond-async");
                 using var answer = await pair.Sender.SendAsync(hook, cancel);
                 if (answer.StatusCode != HttpStatusCode.Accepted)
@@ -183,7 +168,7 @@ internal static class RelayMeasurements
         while (await pair.WaitingAsync() > 0)
         {
             var asked = Stopwatch.GetTimestamp();
-            using var hook = Hook(pair, BodyOf(-2, calls.Count), Triggers - 1);
+            using var hook = Webhooks.Request(pair.Doors, Webhooks.BodyOf(-2, calls.Count), Triggers - 1);
             hook.Headers.Add("Prefer", "wait=50");
             (await pair.Sender.SendAsync(hook)).EnsureSuccessStatusCode();
             calls.Add(Stopwatch.GetElapsedTime(asked).TotalMilliseconds);
@@ -247,49 +232,4 @@ internal static class RelayMeasurements
         await socket.ReceiveAsync(new byte[8192], default);
         return socket;
     }
-
-    private static HttpRequestMessage Hook(RelayPair pair, string body, int trigger)
-    {
-        var hook = new HttpRequestMessage(HttpMethod.Post, $"{pair.Doors}/inbound/user/bench/t{trigger}")
-        {
-            Content = new StringContent(body, Encoding.UTF8, "application/json"),
-        };
-        hook.Headers.Add("X-Hub-Signature-256", "sha256=" + SignatureOf(body));
-        hook.Headers.Add("X-GitHub-Event", "issues");
-        return hook;
-    }
-
-    /// <summary>Signed beforehand. With one body all but the first are repeats.</summary>
-    private static string Script(string folder, RelayPair pair, int round, int bodies)
-    {
-        var file = $"{folder}/relay{round}.lua";
-        var signed = $"{folder}/relay{round}.txt";
-        File.WriteAllLines(signed, Enumerable.Range(0, bodies).Select(n => SignatureOf(BodyOf(round, n))));
-        File.WriteAllText(
-            file,
-            $$"""
-            local signed = {}
-            for line in io.lines("{{signed}}") do signed[#signed + 1] = line end
-            local n = 0
-            function request()
-              n = n + 1
-              local which = (n - 1) % #signed
-              local body = string.gsub('{{BodyOf(round, -1)}}', "-1", which, 1)
-              local headers = { ["Content-Type"] = "application/json", ["X-GitHub-Event"] = "issues" }
-              headers["X-Hub-Signature-256"] = "sha256=" .. signed[which + 1]
-              headers["X-GitHub-Delivery"] = "{{round}}-" .. which
-              return wrk.format("POST", "{{new Uri(pair.Doors).AbsolutePath}}/inbound/user/bench/t"
-                .. (n % {{Triggers - 1}}), headers, body)
-            end
-            """
-        );
-        return file;
-    }
-
-    private static string BodyOf(int round, int n) =>
-        """{"action":"opened","issue":"""
-        + $$$"""{"number":{{{n}}},"title":"It breaks when it is full"},"repository":"a/b{{{round}}}"}""";
-
-    private static string SignatureOf(string body) =>
-        Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), Encoding.UTF8.GetBytes(body)));
 }
