@@ -22,6 +22,36 @@ public sealed class PostgresStorageTests : StorageContract
         Assert.Equal(Migrations.Newest, await Migrations.ApplyToPostgresAsync(connection, default));
     }
 
+    /// <summary>Without it, each later command on the connection would fail.</summary>
+    [Fact]
+    public async Task A_connection_that_has_lost_its_prepared_statements_prepares_them_anew()
+    {
+        var connection = PostgresServer.NewDatabase() + ";Max Auto Prepare=64;Maximum Pool Size=6";
+        await Migrations.ApplyToPostgresAsync(connection, default);
+        await using var database = new PostgresDatabase(connection, TimeProvider.System);
+        await ReadOftenAsync();
+        await database.ReadAsync(tx => tx.ExecuteAsync("DEALLOCATE ALL"));
+        var lost = await Assert.ThrowsAnyAsync<Exception>(ReadOftenAsync);
+        Assert.Contains("prepared statement", lost.ToString(), StringComparison.Ordinal);
+        await ReadOftenAsync();
+
+        // A text that is none fails in the driver, before anything is sent. A command after it succeeds.
+        for (var i = 0; i < 10; i++)
+        {
+            await Assert.ThrowsAsync<System.Text.EncoderFallbackException>(() => WriteAsync("\uD83D"));
+            Assert.Equal(1, await WriteAsync("name" + i));
+        }
+
+        Task<int> WriteAsync(string name) =>
+            database.WriteAsync(tx => tx.ExecuteAsync("INSERT INTO meta (name, number) VALUES ($1, 1)", name));
+
+        async Task ReadOftenAsync()
+        {
+            for (var i = 0; i < 10; i++)
+                Assert.Equal(1, await database.ReadAsync(tx => tx.FirstAsync("SELECT 1", r => r.GetInt32(0))));
+        }
+    }
+
     [Fact]
     public async Task Looking_goes_on_beside_a_listener_that_throws()
     {

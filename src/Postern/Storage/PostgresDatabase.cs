@@ -181,11 +181,10 @@ internal sealed class PostgresDatabase : Database
         try
         {
             await using var place = await _places.TakeAsync(writes: false, until);
-            return await query(new PostgresTx(place.Connection!, null, isBounded: false, this, until));
-        }
-        catch (PostgresException fault) when (IsHeldUp(fault))
-        {
-            throw HeldUp(fault);
+            return await RunAsync(
+                () => query(new PostgresTx(place.Connection!, null, isBounded: false, this, until)),
+                place
+            );
         }
         catch (Exception fault) when (IsUnavailable(fault))
         {
@@ -265,6 +264,11 @@ internal sealed class PostgresDatabase : Database
         catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.UniqueViolation)
         {
             throw new UniqueViolationException(fault);
+        }
+        catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.InvalidSqlStatementName)
+        {
+            place.HasLostStatements = true;
+            throw;
         }
     }
 
@@ -346,7 +350,10 @@ internal sealed class PostgresDatabase : Database
         new("The database cannot be reached.", fault);
 
     private static bool IsConflict(PostgresException fault) =>
-        fault.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected;
+        fault.SqlState
+            is PostgresErrorCodes.SerializationFailure
+                or PostgresErrorCodes.DeadlockDetected
+                or PostgresErrorCodes.InvalidSqlStatementName;
 
     /// <summary>
     /// The pause before the next try: 10 to 100 ms at random, doubled each time. Without it, transactions that collided

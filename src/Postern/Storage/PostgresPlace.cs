@@ -10,6 +10,12 @@ internal sealed class PostgresPlace : IAsyncDisposable
     /// <summary>Set when a wanted row was held for too long.</summary>
     public bool MetHeldRow { get; set; }
 
+    /// <summary>
+    /// Set when a prepared statement is not there. A command that fails before it is sent makes the driver believe that
+    /// its statement is prepared.
+    /// </summary>
+    public bool HasLostStatements { get; set; }
+
     /// <summary>Releases the place among the writers about one subject.</summary>
     public Action? LeaveSubject { get; set; }
 
@@ -20,6 +26,8 @@ internal sealed class PostgresPlace : IAsyncDisposable
     {
         try
         {
+            if (HasLostStatements && Connection is { State: System.Data.ConnectionState.Open })
+                Connection.UnprepareAll();
             if (Connection is not null)
                 await Connection.DisposeAsync();
         }
