@@ -117,7 +117,7 @@ internal sealed class PostgresDatabase : Database
                     Committed(1, Stopwatch.GetElapsedTime(began));
                     return result;
                 }
-                catch (PostgresException fault) when (attempt < MaxTries && IsConflict(fault))
+                catch (PostgresException fault) when (attempt < MaxTries && PostgresFaults.IsConflict(fault))
                 {
                     // The transaction did not happen: try again.
                     await PauseAsync(attempt, cancel);
@@ -130,7 +130,7 @@ internal sealed class PostgresDatabase : Database
                 }
             }
         }
-        catch (Exception fault) when (commit.Lost is not null || IsUnavailable(fault))
+        catch (Exception fault) when (commit.Lost is not null || PostgresFaults.IsUnavailable(fault))
         {
             // It may be committed, so all listeners are woken.
             if (commit.Lost is not null)
@@ -157,14 +157,14 @@ internal sealed class PostgresDatabase : Database
                 {
                     return await WriteOneOnceAsync(command, began, cancel);
                 }
-                catch (PostgresException fault) when (attempt < MaxTries && IsConflict(fault))
+                catch (PostgresException fault) when (attempt < MaxTries && PostgresFaults.IsConflict(fault))
                 {
                     // The statement did not happen: try again.
                     await PauseAsync(attempt, cancel);
                 }
             }
         }
-        catch (Exception fault) when (IsUnavailable(fault))
+        catch (Exception fault) when (PostgresFaults.IsUnavailable(fault))
         {
             throw Failed(fault);
         }
@@ -186,7 +186,7 @@ internal sealed class PostgresDatabase : Database
                 place
             );
         }
-        catch (Exception fault) when (IsUnavailable(fault))
+        catch (Exception fault) when (PostgresFaults.IsUnavailable(fault))
         {
             throw Unreachable(fault);
         }
@@ -229,7 +229,7 @@ internal sealed class PostgresDatabase : Database
         {
             result = await RunAsync(WholeAsync, place);
         }
-        catch (Exception fault) when (tx.HasSent && LeavesOpen(fault))
+        catch (Exception fault) when (tx.HasSent && PostgresFaults.LeavesOpen(fault))
         {
             // The statement is its own commit.
             Changes.Committed(tx.NotifiedTopics);
@@ -256,10 +256,10 @@ internal sealed class PostgresDatabase : Database
         {
             return await step();
         }
-        catch (PostgresException fault) when (IsHeldUp(fault))
+        catch (PostgresException fault) when (PostgresFaults.IsHeldUp(fault))
         {
             place.MetHeldRow = true;
-            throw HeldUp(fault);
+            throw PostgresFaults.HeldUp(fault);
         }
         catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.UniqueViolation)
         {
@@ -271,20 +271,6 @@ internal sealed class PostgresDatabase : Database
             throw;
         }
     }
-
-    /// <summary>
-    /// Returns whether a time limit was reached: this server's own for a lock or a statement, or one of the operator's.
-    /// </summary>
-    private static bool IsHeldUp(PostgresException fault) =>
-        fault.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled;
-
-    private static StorageBusyException HeldUp(PostgresException fault) =>
-        new(
-            fault.SqlState == PostgresErrorCodes.LockNotAvailable
-                ? "A row that the command needs is held by another."
-                : "A statement took too long.",
-            fault
-        );
 
     private static async Task<NpgsqlTransaction> BeginAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
@@ -310,28 +296,12 @@ internal sealed class PostgresDatabase : Database
             commit.Lost = Unknown(PostgresTx.Broken(fault));
             throw commit.Lost;
         }
-        catch (Exception fault) when (LeavesOpen(fault))
+        catch (Exception fault) when (PostgresFaults.LeavesOpen(fault))
         {
             commit.Lost = Unknown(fault);
             throw;
         }
     }
-
-    /// <summary>
-    /// Returns whether the outcome of a failed commit is unknown, by the server's own words or for lack of any.
-    /// </summary>
-    internal static bool LeavesOpen(Exception fault) =>
-        fault switch
-        {
-            // 40003 and 08007 mean exactly that. A server that shuts down may have committed before it reports the
-            // shutdown.
-            PostgresException p => p.SqlState
-                is PostgresErrorCodes.StatementCompletionUnknown
-                    or PostgresErrorCodes.TransactionResolutionUnknown
-                    or ['5', '7', 'P', ..],
-            NpgsqlException or TimeoutException or IOException or System.Net.Sockets.SocketException => true,
-            _ => false,
-        };
 
     private StorageOutcomeUnknownException Unknown(Exception fault)
     {
@@ -348,12 +318,6 @@ internal sealed class PostgresDatabase : Database
 
     private static StorageUnavailableException Unreachable(Exception fault) =>
         new("The database cannot be reached.", fault);
-
-    private static bool IsConflict(PostgresException fault) =>
-        fault.SqlState
-            is PostgresErrorCodes.SerializationFailure
-                or PostgresErrorCodes.DeadlockDetected
-                or PostgresErrorCodes.InvalidSqlStatementName;
 
     /// <summary>
     /// The pause before the next try: 10 to 100 ms at random, doubled each time. Without it, transactions that collided
@@ -376,21 +340,6 @@ internal sealed class PostgresDatabase : Database
         Tally.Add(tx.Tallied);
         Changes.Committed(tx.NotifiedTopics);
     }
-
-    internal static bool IsUnavailable(Exception fault) =>
-        fault switch
-        {
-            // Class 08 is the connection, 53 resources, 57P a shutdown, 25006 a standby that accepts no writes.
-            PostgresException p => p.SqlState
-                is PostgresErrorCodes.CannotConnectNow
-                    or ['0', '8', ..]
-                    or ['5', '3', ..]
-                    or ['5', '7', 'P', ..]
-                    or "25006",
-            NpgsqlException => true,
-            TimeoutException or System.Net.Sockets.SocketException => true,
-            _ => false,
-        };
 
     private sealed class Commit
     {
