@@ -94,10 +94,14 @@ internal sealed class PlainAppends(Database database, long mostBytes)
     /// <param name="name">The session.</param>
     /// <param name="record">No control record.</param>
     /// <param name="writer">Its run, where it has one, must have the session still.</param>
-    public async Task<long?> AppendAsync(SessionRef name, NewRecord record, Writer writer)
+    public Task<long?> AppendAsync(SessionRef name, NewRecord record, Writer writer) =>
+        // An embedded database commits together what its commands wrote.
+        database.IsEmbedded
+            ? AloneAsync(name, record, writer)
+            : TogetherAsync(name, record, writer);
+
+    private async Task<long?> TogetherAsync(SessionRef name, NewRecord record, Writer writer)
     {
-        if (database.IsEmbedded)
-            return await AloneAsync(name, record, writer);
         if (BeginsAlone(name.Id))
         {
             try

@@ -13,6 +13,13 @@ internal static class Id
 
     private static readonly IdOrder Order = new();
 
+    /// <summary>Random bytes for the next ids of this thread: getting 8 of them costs as much as getting 512.</summary>
+    [ThreadStatic]
+    private static byte[]? _random;
+
+    [ThreadStatic]
+    private static int _used;
+
     /// <summary>Makes an id.</summary>
     /// <param name="prefix">What it is of.</param>
     /// <param name="now">The database's time, in microseconds: ids of several nodes are compared.</param>
@@ -53,11 +60,19 @@ internal static class Id
     /// </summary>
     private static UInt128 NewValue(long now, IdOrder order)
     {
-        Span<byte> random = stackalloc byte[8];
-        RandomNumberGenerator.Fill(random);
-        var low = (BinaryPrimitives.ReadUInt64BigEndian(random) & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000;
+        var low = (NextRandom() & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000;
         var (millisecond, counter) = order.Next(now);
         var high = ((ulong)millisecond << 16) | 0x7000 | (ulong)counter;
         return new UInt128(high, low);
+    }
+
+    private static ulong NextRandom()
+    {
+        var random = _random ??= new byte[512];
+        if (_used == 0)
+            RandomNumberGenerator.Fill(random);
+        var next = BinaryPrimitives.ReadUInt64BigEndian(random.AsSpan(_used));
+        _used = (_used + sizeof(ulong)) % random.Length;
+        return next;
     }
 }

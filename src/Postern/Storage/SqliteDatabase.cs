@@ -70,6 +70,9 @@ internal sealed partial class SqliteDatabase : Database
             DefaultTimeout = 1,
         }.ToString();
         _writing = Open();
+        // SQLite keeps old pages while a statement runs that may fail halfway. In a file's journal it takes 64 KiB for
+        // them, which the system gives and takes back with each statement.
+        _writing.Execute("PRAGMA temp_store=MEMORY", []);
         _readers = new SqliteReaders(Open);
         _writer = new Thread(WriteForEver) { Name = "sqlite writer", IsBackground = true };
         _writer.Start();
