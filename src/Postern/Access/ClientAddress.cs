@@ -16,6 +16,9 @@ internal static class ClientAddress
     public static IPAddress Of(IPAddress? connection, IHeaderDictionary headers, IReadOnlyList<IPNetwork> trusted)
     {
         var address = Plain(connection ?? IPAddress.None);
+        // Most requests come straight from their client, and then no header counts.
+        if (!IsTrusted(address, trusted))
+            return address;
         foreach (var named in Named(headers).Reverse())
         {
             if (!IsTrusted(address, trusted) || named is null)
@@ -26,7 +29,7 @@ internal static class ClientAddress
     }
 
     public static bool IsTrusted(IPAddress address, IReadOnlyList<IPNetwork> trusted) =>
-        trusted.Any(n => n.Contains(Plain(address)));
+        trusted.Count > 0 && trusted.Any(n => n.Contains(Plain(address)));
 
     /// <summary>Returns the addresses that proxies have written, in order; null when one is not an address.</summary>
     private static IEnumerable<IPAddress?> Named(IHeaderDictionary headers)

@@ -23,15 +23,8 @@ internal sealed class TokenBuckets(TimeProvider clock)
     {
         if (burst <= 0 || perSecond <= 0)
             return new BucketAnswer(true, 0, 0, 0);
-        if (_buckets.Count > SweepAbove)
-            Sweep();
-        if (_buckets.Count >= Kept && !_buckets.ContainsKey(name))
-            name = "shared " + (uint)StringComparer.Ordinal.GetHashCode(name) % Shared;
-        var bucket = _buckets.GetOrAdd(
-            name,
-            static (_, state) => new Bucket { Tokens = state.burst, At = state.now },
-            (burst, now: clock.GetTimestamp())
-        );
+        if (!_buckets.TryGetValue(name, out var bucket))
+            bucket = Add(name, burst);
         lock (bucket)
         {
             var now = clock.GetTimestamp();
@@ -67,6 +60,21 @@ internal sealed class TokenBuckets(TimeProvider clock)
                 ? new BucketAnswer(true, (int)burst, (int)tokens, 0)
                 : new BucketAnswer(false, (int)burst, 0, (1 - tokens) / perSecond);
         }
+    }
+
+    private Bucket Add(string name, double burst)
+    {
+        // Counting waits for everybody who adds, so only who adds counts.
+        var count = _buckets.Count;
+        if (count > SweepAbove)
+            Sweep();
+        if (count >= Kept)
+            name = "shared " + (uint)StringComparer.Ordinal.GetHashCode(name) % Shared;
+        return _buckets.GetOrAdd(
+            name,
+            static (_, state) => new Bucket { Tokens = state.burst, At = state.now },
+            (burst, now: clock.GetTimestamp())
+        );
     }
 
     private void Sweep()

@@ -3,7 +3,7 @@ using System.Net;
 namespace Postern.Http;
 
 /// <summary>
-/// The data of a request that came through a relay (a feature of the request). Other requests have none. The instant
+/// The data of a request that came through a relay (<see cref="RelayedFeatures"/>). Other requests have none. The instant
 /// decides whether a signed message is fresh. The source is only the relay's word: it is shown, and nothing is decided
 /// by it.
 /// </summary>
@@ -13,7 +13,7 @@ namespace Postern.Http;
 internal sealed record Arrival(string Envelope, long ReceivedAt, IPAddress? Source)
 {
     /// <summary>Returns the arrival at a relay, or null for a request that came directly.</summary>
-    public static Arrival? Of(HttpContext http) => http.Features.Get<Arrival>();
+    public static Arrival? Of(HttpContext http) => (http.Features as RelayedFeatures)?.Arrival;
 
     /// <summary>The instant at which a signed message must be fresh: its arrival at a relay, or now.</summary>
     public static long InstantOf(HttpContext http, long now) => Of(http)?.ReceivedAt ?? now;

@@ -40,15 +40,14 @@ internal sealed class EnvelopeDispatch(RequestPipeline pipeline, PlaneMemory mem
     {
         using var sent = new MemoryStream();
         var response = new HttpResponseFeature { Body = sent };
-        var features = new FeatureCollection();
+        var from = IPAddress.TryParse(request.Source, out var source) ? source : null;
+        var features = new RelayedFeatures(new Arrival(head.Id, memory.InstantOf(head.ReceivedAt * 1000), from));
         features.Set<IHttpRequestFeature>(RequestOf(request));
         features.Set<IHttpResponseFeature>(response);
         features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(sent));
         features.Set<IHttpRequestLifetimeFeature>(new HttpRequestLifetimeFeature { RequestAborted = cancel });
         features.Set<IHttpConnectionFeature>(new HttpConnectionFeature { ConnectionId = head.Id });
         features.Set<IHttpRequestIdentifierFeature>(new HttpRequestIdentifierFeature { TraceIdentifier = head.Id });
-        var from = IPAddress.TryParse(request.Source, out var source) ? source : null;
-        features.Set(new Arrival(head.Id, memory.InstantOf(head.ReceivedAt * 1000), from));
         await pipeline.AnswerAsync(features, cancel);
         await features.GetRequiredFeature<IHttpResponseBodyFeature>().CompleteAsync();
         cancel.ThrowIfCancellationRequested();
