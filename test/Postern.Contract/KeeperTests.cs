@@ -142,6 +142,94 @@ public sealed class KeeperTests
         Assert.All(measuring.Done.Where(w => w.Writes), work => Assert.InRange(work.Rows, 0, 501));
     }
 
+    /// <summary>
+    /// A trigger is deleted in one small command, however many captures it has; they are gone at once, and removed
+    /// afterwards.
+    /// </summary>
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task Captures_of_a_deleted_trigger_are_removed_in_bounded_pieces(Backend backend)
+    {
+        MeasuringDatabase measuring = null!;
+        await using var server = await TestServer.StartAsync(backend, wrap: d => measuring = new MeasuringDatabase(d));
+        var trigger = new
+        {
+            agent = "echo",
+            promptTemplate = "x",
+            filter = new { body = new[] { new { path = "a", equals = "never" } } },
+        };
+        await server.PostAsync("/api/triggers/user/u/t", trigger);
+        Assert.Equal(200, (await server.SendAsync(HttpMethod.Post, "/inbound/user/u/t", null, "{}")).Status);
+        await Crowd.CopyAsync(server.Database, "capture", "status = 'filtered'", Many, ("id", "template.id || n"));
+        measuring.Done.Clear();
+        Assert.Equal(200, (await server.SendAsync(HttpMethod.Delete, "/api/triggers/user/u/t", server.RootKey)).Status);
+        Assert.Equal(404, (await server.GetAsync("/api/triggers/user/u/t/requests")).Status);
+        await server.PostAsync("/api/triggers/user/u/t", trigger);
+        Assert.Equal(
+            0,
+            (await server.GetAsync("/api/triggers/user/u/t/requests"))
+                .Json.GetProperty("data")
+                .GetProperty("requests")
+                .GetArrayLength()
+        );
+        Assert.Equal(200, (await server.SendAsync(HttpMethod.Post, "/inbound/user/u/t", null, "{}")).Status);
+        var removed = server.App.Services.GetRequiredService<RemovedTriggers>();
+        await removed.RemoveCapturesAsync(default);
+        Assert.Equal(1, await CountAsync("capture"));
+        Assert.Equal(1, await CountAsync("removed_trigger"));
+        // A request that had found the trigger before may come last.
+        await server.Database.WriteAsync(tx =>
+            tx.ExecuteAsync(
+                """
+                INSERT INTO capture (project, id, trigger_uid, at, source, status)
+                SELECT project, 'late', uid, at, 'webhook', 'filtered' FROM removed_trigger
+                """
+            )
+        );
+        await removed.RemoveCapturesAsync(default, kept: 0);
+        Assert.Equal(1, await CountAsync("capture"));
+        Assert.Equal(0, await CountAsync("removed_trigger"));
+        Assert.All(
+            measuring.Done.Where(w => w.Writes),
+            work => Assert.InRange(work.Rows, 0, RemovedTriggers.Batch + 1)
+        );
+
+        ValueTask<long> CountAsync(string table) =>
+            server.Database.ReadAsync(tx => tx.FirstAsync($"SELECT COUNT(*) FROM {table}", r => r.GetInt64(0)));
+    }
+
+    /// <summary>A session may have a run for each minute of a year; each of them is removed by itself.</summary>
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task Runs_of_an_old_session_are_removed_in_bounded_pieces(Backend backend)
+    {
+        MeasuringDatabase measuring = null!;
+        await using var server = await TestServer.StartAsync(
+            backend,
+            o => o.Retention.ClosedSessionDays = 1,
+            wrap: d => measuring = new MeasuringDatabase(d)
+        );
+        await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull" });
+        await server.StartSessionAsync("s", agent: "p");
+        await server.PostAsync("/api/v1/sessions/s/close", new { });
+        var run = await server.Database.ReadAsync(tx =>
+            tx.FirstAsync("SELECT id FROM run WHERE ended_at IS NOT NULL", r => r.GetString(0))
+        );
+        Assert.NotNull(run);
+        await Crowd.CopyAsync(server.Database, "run", $"id = '{run}'", Many, ("id", "template.id || n"));
+        measuring.Done.Clear();
+        server.Clock.Advance(TimeSpan.FromDays(2));
+        await WaitFor.TrueAsync(async () => await CountAsync("session") == 0, TimeSpan.FromSeconds(60));
+        foreach (var table in (string[])["run", "run_event", "run_attempt"])
+            Assert.Equal(0, await CountAsync(table));
+        Assert.All(measuring.Done.Where(w => w.Writes), work => Assert.InRange(work.Rows, 0, 100));
+
+        ValueTask<long> CountAsync(string table) =>
+            server.Database.ReadAsync(tx => tx.FirstAsync($"SELECT COUNT(*) FROM {table}", r => r.GetInt64(0)));
+    }
+
     /// <summary>Rows locked by a sweep of another node are skipped: nobody waits, and all others are removed.</summary>
     [Fact]
     public async Task A_sweep_waits_for_nobody()

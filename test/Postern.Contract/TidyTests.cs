@@ -54,7 +54,7 @@ public sealed partial class TidyTests
         ["Agents"] = ["agent", "agent_asked"],
         ["Runs"] = ["run", "run_data", "run_event", "run_attempt", "run_request", "workflow"],
         ["Sessions"] = ["session", "record", "message", "message_piece", "message_draft", "participant"],
-        ["Triggers"] = ["agent_trigger", "capture", "capture_key"],
+        ["Triggers"] = ["agent_trigger", "removed_trigger", "capture", "capture_key"],
         ["Approvals"] = ["approval", "approval_aside"],
         ["Bulk"] = ["bulk_preview", "bulk_job", "bulk_skip"],
         ["Pages"] = ["console_once"],

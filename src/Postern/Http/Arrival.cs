@@ -3,9 +3,9 @@ using System.Net;
 namespace Postern.Http;
 
 /// <summary>
-/// The data of a request that came through a relay (<see cref="RelayedFeatures"/>). Other requests have none. The instant
-/// decides whether a signed message is fresh. The source is only the relay's word: it is shown, and nothing is decided
-/// by it.
+/// The data of a request that came through a relay (<see cref="RelayedFeatures"/>). Other requests have none. The
+/// instant decides whether a signed message is fresh. The source is only the relay's word: it is shown, and nothing is
+/// decided by it.
 /// </summary>
 /// <param name="Envelope">The id of the stored request: a repeat has the same.</param>
 /// <param name="ReceivedAt">When the relay took it, in microseconds.</param>

@@ -304,11 +304,23 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
         );
     }
 
-    /// <summary>Deletes everything about a run without a session after its retention.</summary>
+    /// <summary>Returns ended runs of a session.</summary>
+    public ValueTask<List<string>> EndedOfSessionAsync(string project, string session, int limit) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                "SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL LIMIT $3",
+                r => r.GetString(0),
+                project,
+                session,
+                (long)limit
+            )
+        );
+
+    /// <summary>Deletes everything about an ended run. Does nothing when there is none.</summary>
     public async ValueTask DeleteAsync(Tx tx, string project, string id)
     {
         await tx.ExecuteAsync("DELETE FROM run_request WHERE project = $1 AND run = $2", project, id);
-        if (await HeldRun.LockAsync(tx, project, id) is null)
+        if (await HeldRun.LockAsync(tx, project, id) is not { IsEnded: true })
             return;
         foreach (var table in OfRuns)
             await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND run = $2", project, id);

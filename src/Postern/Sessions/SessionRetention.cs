@@ -1,3 +1,4 @@
+using Postern.Runs;
 using Postern.Settings;
 using Postern.Storage;
 
@@ -10,6 +11,7 @@ namespace Postern.Sessions;
 internal sealed class SessionRetention(
     Database database,
     SessionStore sessions,
+    RunStore runs,
     TurnAssemblers folds,
     PosternOptions options,
     TimeProvider clock,
@@ -40,7 +42,9 @@ internal sealed class SessionRetention(
         await OneAsync("message_draft", folds.SweepAsync);
     }
 
-    /// <summary>First the records in batches, then the session: no transaction deletes a million rows.</summary>
+    /// <summary>
+    /// First the records and the runs in batches, then the session: no transaction deletes a million rows.
+    /// </summary>
     private async Task<bool> DeleteAsync(SessionRef name, CancellationToken stop)
     {
         foreach (var part in SessionStore.Parts)
@@ -49,8 +53,31 @@ internal sealed class SessionRetention(
             while (rows == SweepBatch && !stop.IsCancellationRequested)
                 rows = await database.WriteAsync(tx => SessionStore.DeletePartAsync(tx, name, part, SweepBatch), stop);
         }
+        await DeleteRunsAsync(name, stop);
         var deleted = await database.WriteAsync(tx => sessions.DeleteAsync(tx, name), stop) == 1;
         sessions.Forget(name);
         return deleted;
+    }
+
+    /// <summary>Each run is deleted by itself; those of a page share commits.</summary>
+    private async Task DeleteRunsAsync(SessionRef name, CancellationToken stop)
+    {
+        var ended = await runs.EndedOfSessionAsync(name.Project, name.Id, Page);
+        while (ended.Count > 0 && !stop.IsCancellationRequested)
+        {
+            await Task.WhenAll(
+                ended.Select(run =>
+                    database.WriteAsync(
+                        async tx =>
+                        {
+                            await runs.DeleteAsync(tx, name.Project, run);
+                            return true;
+                        },
+                        stop
+                    )
+                )
+            );
+            ended = await runs.EndedOfSessionAsync(name.Project, name.Id, Page);
+        }
     }
 }

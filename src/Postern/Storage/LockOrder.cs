@@ -28,6 +28,7 @@ internal sealed partial class LockOrder
         ["approval"],
         ["capture"],
         ["agent_trigger"],
+        ["removed_trigger"],
         ["callback_secret", "callback_token_secret", "approval_service"],
         ["api_key", "revocation", "console_session", "key_address"],
         ["webhook_endpoint"],

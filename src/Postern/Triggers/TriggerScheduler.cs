@@ -11,14 +11,12 @@ namespace Postern.Triggers;
 ///
 /// A schedule that cannot be computed or fired is tried again a minute later, shows the reason, and does not delay
 /// others. Once a minute, all schedules are computed again, which corrects those that a wrong clock has set too far
-/// ahead. It also applies the retention of captures.
+/// ahead.
 /// </summary>
 internal sealed class TriggerScheduler(
     Database database,
     TriggerStore triggers,
-    CaptureStore captures,
     CaptureStart start,
-    PosternOptions options,
     TimeProvider clock,
     ILogger<TriggerScheduler> log
 ) : PollingLoop(clock, log)
@@ -48,14 +46,7 @@ internal sealed class TriggerScheduler(
         );
     }
 
-    protected override async Task SweepAsync(CancellationToken stop)
-    {
-        await ReckonAsync(stop);
-        foreach (var (project, uid) in await TriggersAsync())
-            await OneAsync(uid, () => captures.SweepAsync(project, uid, options.Retention.CapturesPerTrigger, stop));
-        while (await captures.ForgetKeysAsync(1000, triggers.Relayed.Longest) == 1000)
-            stop.ThrowIfCancellationRequested();
-    }
+    protected override Task SweepAsync(CancellationToken stop) => ReckonAsync(stop);
 
     private async Task<bool> FireAsync(Trigger trigger)
     {
@@ -152,12 +143,4 @@ internal sealed class TriggerScheduler(
                 await start.TellOfProblemAsync(tx, trigger, problem);
             return isPutOff;
         });
-
-    private ValueTask<List<(string Project, string Uid)>> TriggersAsync() =>
-        database.ReadAsync(tx =>
-            tx.ListAsync(
-                "SELECT project, uid FROM agent_trigger WHERE last_at IS NOT NULL ORDER BY last_at DESC LIMIT 10000",
-                r => (r.GetString(0), r.GetString(1))
-            )
-        );
 }

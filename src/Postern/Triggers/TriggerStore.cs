@@ -81,17 +81,19 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
         );
     }
 
-    /// <summary>Deletes the trigger with its captures; sessions and live runs go on.</summary>
+    /// <summary>
+    /// Deletes the trigger; its captures cannot be found any more and are removed soon (<see cref="RemovedTriggers"/>).
+    /// Sessions and live runs go on.
+    /// </summary>
     public static async ValueTask<bool> DeleteAsync(Tx tx, Trigger t)
     {
         tx.Notify(Topics.Doors);
         ListChanged(tx, t.Project);
         tx.Notify(Topics.Captures(t.Project, t.Uid));
-        // In the order of locks: a capture that comes meanwhile locks its key first and the trigger last.
-        await tx.ExecuteAsync("DELETE FROM capture_key WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
-        await tx.ExecuteAsync("DELETE FROM capture WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
-        return await tx.ExecuteAsync("DELETE FROM agent_trigger WHERE project = $1 AND uid = $2", t.Project, t.Uid)
-            == 1;
+        if (await tx.ExecuteAsync("DELETE FROM agent_trigger WHERE project = $1 AND uid = $2", t.Project, t.Uid) == 0)
+            return false;
+        RemovedTriggers.Add(tx, t);
+        return true;
     }
 
     /// <summary>Counts one more capture, which takes no place.</summary>

@@ -19,12 +19,14 @@ internal static class TriggersFeature
             .AddSingleton<CaptureStart>()
             .AddSingleton<TriggerFields>()
             .AddSingleton<CaptureReader>()
+            .AddSingleton<RemovedTriggers>()
             .AddSingleton<TriggerUrls>()
             .AddSingleton<TriggerActions>()
             .AddSingleton<TriggerRoutes>()
             .AddSingleton<InboundRoutes>()
             .AddSingleton<ExecutionRoutes>();
         services.AddBackground<TriggerScheduler>();
+        services.AddBackground<CaptureRetention>();
         return services;
     }
 
