@@ -111,10 +111,14 @@ public sealed class RelayedPeopleTests : IAsyncLifetime
     private static Task<string> HeadingAsync(IPage page) =>
         page.GetByRole(AriaRole.Heading, new PageGetByRoleOptions { Level = 1 }).InnerTextAsync();
 
-    private static async Task SaysAsync(IPage page, AriaRole role, string text) =>
+    private static async Task SaysAsync(IPage page, AriaRole role, string text)
+    {
         await Assertions
             .Expect(page.GetByRole(role))
             .ToContainTextAsync(text, new LocatorAssertionsToContainTextOptions { Timeout = 30_000 });
+        // The page loads itself anew for another link, and speaks before that is finished.
+        await page.WaitForLoadStateAsync();
+    }
 
     private static async Task PictureAsync(IPage page, string name)
     {
