@@ -206,17 +206,7 @@ public sealed class RoutesContract
         Assert.Equal(0, await captures.ForgetKeysAsync(10));
         server.Clock.Advance(TimeSpan.FromDays(2));
         Assert.Equal(3, await captures.ForgetKeysAsync(10));
-        // The loops remove old rows once a minute of real time; this test calls them.
-        var sweep = typeof(PollingLoop).GetMethod(
-            "SweepAsync",
-            System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic
-        )!;
-        foreach (
-            var loop in server
-                .App.Services.GetServices<Microsoft.Extensions.Hosting.IHostedService>()
-                .OfType<PollingLoop>()
-        )
-            await (Task)sweep.Invoke(loop, [CancellationToken.None])!;
+        await Sweeps.OfAllLoopsAsync(server);
         Assert.Equal(404, (await server.GetAsync("/api/v1/runs/" + ended)).Status);
         Assert.Equal(404, (await server.GetAsync("/api/v1/sessions/closed")).Status);
         Assert.Equal(200, (await server.GetAsync("/api/v1/runs/" + live)).Status);
