@@ -22,6 +22,8 @@ internal sealed class RecordingDatabase(Database inner) : Database
 
     public override string Kind => inner.Kind;
 
+    public override bool IsEmbedded => inner.IsEmbedded;
+
     public override Changes Changes => inner.Changes;
 
     public override Tally Tally => inner.Tally;

@@ -54,10 +54,12 @@ internal sealed class RelayNode : IAsyncDisposable
     /// <param name="backend">What it keeps its data in.</param>
     /// <param name="set">Settings, after the tests' defaults: no limits by rate.</param>
     /// <param name="postgres">An existing database, for a second node.</param>
+    /// <param name="wrap">What stands between the relay and the database.</param>
     public static async Task<RelayNode> StartAsync(
         Backend backend = Backend.Sqlite,
         Action<PosternOptions>? set = null,
-        string? postgres = null
+        string? postgres = null,
+        Func<Database, Database>? wrap = null
     )
     {
         var folder = Directory.CreateTempSubdirectory("postern-relay-").FullName;
@@ -74,6 +76,8 @@ internal sealed class RelayNode : IAsyncDisposable
         options.Log.Level = "Error";
         set?.Invoke(options);
         var database = await serve.OpenDatabaseAsync(clock.OfDatabase, default);
+        if (wrap is not null)
+            database = wrap(database);
         var master = MasterKey.FromText("a master key for the tests, long enough");
         var app = RelayServer.Build(database, master, options, serve.Urls, clock);
         var rootKey = await app.Services.GetRequiredService<FirstStart>().RunAsync(null);

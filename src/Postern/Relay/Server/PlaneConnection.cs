@@ -99,7 +99,7 @@ internal sealed class PlaneConnection(
         {
             // The link broke, or another loop has ended it.
         }
-        catch (Exception fault) when (fault is not OutOfMemoryException)
+        catch (Exception fault)
         {
             connections.Failed(row, fault);
         }

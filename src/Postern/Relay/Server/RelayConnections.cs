@@ -97,6 +97,11 @@ internal sealed partial class RelayConnections(
         {
             // Nothing is released here: the lease and the row expire.
         }
+        catch (Exception fault)
+        {
+            // They expire after this too, and a person should know.
+            Failed(row, fault);
+        }
     }
 
     public bool PassOver(string kind)
