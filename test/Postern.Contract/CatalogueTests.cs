@@ -91,7 +91,7 @@ public sealed partial class CatalogueTests
         );
     }
 
-    /// <summary>Metrics, and the spans of traces: each is written, and the documents name these and no others.</summary>
+    /// <summary>Metrics, and spans of traces: each is written, and the documents name these and no others.</summary>
     [Fact]
     public void Every_metric_is_written_and_documented()
     {
