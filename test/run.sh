@@ -17,10 +17,16 @@ command -v systemd-analyze >/dev/null || need+=(systemd)
 command -v ip >/dev/null && command -v ss >/dev/null || need+=(iproute2)
 if [ ${#need[@]} -gt 0 ]; then
   sudo=$([ "$(id -u)" = 0 ] || command -v sudo)
-  $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "${need[@]}" >/dev/null || { echo "could not install: ${need[*]}"; exit 1; }
+  $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "${need[@]}" >/dev/null || {
+    echo "could not install: ${need[*]}"
+    exit 1
+  }
 fi
 for folder in test/Postern.Acceptance/clients samples/ApprovalAgent; do
-  (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error) || { echo "could not install the npm clients"; exit 1; }
+  (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error) || {
+    echo "could not install the npm clients"
+    exit 1
+  }
 done
 dotnet build Postern.slnx -v quiet -nologo || { echo "0 passed, 1 failed"; exit 1; }
 
@@ -30,7 +36,8 @@ for project in Postern.Tests Postern.Contract Postern.Acceptance; do
   echo "== $project"
   log=$(mktemp)
   # More than there are cores: most tests wait for something most of the time.
-  DOTNET_TieredPGO=0 timeout 900 "test/$project/bin/Debug/net10.0/$project" -noColor -maxThreads 4 -trait- "Cost=high" 2>&1 | tee "$log"
+  DOTNET_TieredPGO=0 timeout 900 "test/$project/bin/Debug/net10.0/$project" -noColor -maxThreads 4 \
+    -trait- "Cost=high" 2>&1 | tee "$log"
   line=$(grep -E "^ +$project +Total: " "$log" | tail -n 1)
   if [ -z "$line" ]; then
     failed=$((failed + 1)) # It did not come to its end.

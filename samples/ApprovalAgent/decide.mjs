@@ -1,7 +1,7 @@
 // Plays the approval service: posts a decision, signed as Stripe's library signs.
 //
 //   npm ci                                                          once, in this folder
-//   export APPROVAL_SECRET=…                                        what PUT /api/v1/approval-services/default was given
+//   export APPROVAL_SECRET=…       what PUT /api/v1/approval-services/default was given
 //   node decide.mjs apr_… approved|rejected|request_changes ["a comment for the agent"]
 import Stripe from "stripe";
 
@@ -17,7 +17,10 @@ const payload = JSON.stringify({
 });
 const answer = await fetch(server + "/api/v1/webhooks/approval-response", {
   method: "POST",
-  headers: { "Content-Type": "application/json", "Stripe-Signature": Stripe.webhooks.generateTestHeaderString({ payload, secret }) },
+  headers: {
+    "Content-Type": "application/json",
+    "Stripe-Signature": Stripe.webhooks.generateTestHeaderString({ payload, secret }),
+  },
   body: payload,
 });
 console.log(answer.status, await answer.text());

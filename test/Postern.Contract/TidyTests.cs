@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Postern.House;
 using Postern.Support;
 
 namespace Postern.Contract;
@@ -133,6 +134,12 @@ public sealed partial class TidyTests
                 line =>
                     Assert.True(line.Length <= 120, $"{file}:{line.Item2} has {line.Length} columns; 120 are enough")
             );
+        var texts = Width.Files(Repository.Root).ToList();
+        Assert.All(
+            (string[])["SessionPage.razor", "console.css", "live.js", "chat.mjs", "bad-night.sh", "README.md"],
+            name => Assert.Contains(texts, text => text.EndsWith("/" + name, StringComparison.Ordinal))
+        );
+        Assert.All(texts, text => Assert.Equal([], Width.WideIn(text).Select(line => $"{text}:{line}")));
     }
 
     /// <summary>Wire records that belong together may share a file: <c>…Views.cs</c>.</summary>

@@ -8,7 +8,13 @@ import { TriggerChatTransport } from "@trigger.dev/sdk/chat";
 
 const baseURL = process.env.TRIGGER_API_URL;
 const start = (externalId, more = {}) =>
-  sessions.start({ type: "chat.agent", externalId, taskIdentifier: "echo", triggerConfig: { basePayload: { chatId: externalId, trigger: "preload" } }, ...more });
+  sessions.start({
+    type: "chat.agent",
+    externalId,
+    taskIdentifier: "echo",
+    triggerConfig: { basePayload: { chatId: externalId, trigger: "preload" } },
+    ...more,
+  });
 const user = (text) => ({ id: randomUUID(), role: "user", parts: [{ type: "text", text }] });
 
 async function drain(stream, onChunk) {
@@ -28,7 +34,13 @@ async function drain(stream, onChunk) {
 const textOf = (chunks) => chunks.filter((c) => c.type === "text-delta").map((c) => c.delta).join("");
 
 function transport(chatId, token, more = {}) {
-  return new TriggerChatTransport({ task: "echo", baseURL, accessToken: async () => token, sessions: { [chatId]: { publicAccessToken: token } }, ...more });
+  return new TriggerChatTransport({
+    task: "echo",
+    baseURL,
+    accessToken: async () => token,
+    sessions: { [chatId]: { publicAccessToken: token } },
+    ...more,
+  });
 }
 
 const scenarios = {
@@ -68,8 +80,10 @@ const scenarios = {
   async publicToken() {
     const id = "token-" + randomUUID();
     await start(id);
-    const token = await auth.createPublicToken({ scopes: { read: { sessions: id }, write: { sessions: id } }, expirationTime: "10m" });
-    const stream = await transport(id, token).sendMessages({ trigger: "submit-message", chatId: id, messages: [user("signed by the client")] });
+    const scopes = { read: { sessions: id }, write: { sessions: id } };
+    const token = await auth.createPublicToken({ scopes, expirationTime: "10m" });
+    const messages = [user("signed by the client")];
+    const stream = await transport(id, token).sendMessages({ trigger: "submit-message", chatId: id, messages });
     assert.equal(textOf(await drain(stream)), "signed by the client");
     await auth.withAuth({ accessToken: token }, async () => {
       assert.equal((await sessions.retrieve(id)).externalId, id);
@@ -83,7 +97,9 @@ const scenarios = {
     const action = chat.createStartSessionAction("echo", { tokenTTL: "5m" });
     const started = await action({ chatId: id, clientData: { theme: "dark" } });
     assert.match(started.sessionId, /^session_/);
-    const stream = await transport(id, started.publicAccessToken).sendMessages({ trigger: "submit-message", chatId: id, messages: [user("by the action")] });
+    const client = transport(id, started.publicAccessToken);
+    const messages = [user("by the action")];
+    const stream = await client.sendMessages({ trigger: "submit-message", chatId: id, messages });
     assert.equal(textOf(await drain(stream)), "by the action");
   },
 
@@ -92,9 +108,11 @@ const scenarios = {
     const { publicAccessToken } = await start(id);
     const client = transport(id, publicAccessToken);
     const messages = [user("first question")];
-    assert.equal(textOf(await drain(await client.sendMessages({ trigger: "submit-message", chatId: id, messages }))), "first question");
+    const first = await client.sendMessages({ trigger: "submit-message", chatId: id, messages });
+    assert.equal(textOf(await drain(first)), "first question");
     messages.push(user("second question"));
-    assert.equal(textOf(await drain(await client.sendMessages({ trigger: "submit-message", chatId: id, messages }))), "second question");
+    const second = await client.sendMessages({ trigger: "submit-message", chatId: id, messages });
+    assert.equal(textOf(await drain(second)), "second question");
 
     const long = Array.from({ length: 400 }, (_, i) => `word${i}`).join(" ");
     messages.push(user(long));
@@ -107,7 +125,8 @@ const scenarios = {
     assert.ok(textOf(chunks).length < long.length, "the stop cut the answer off");
 
     messages.push(user("after the stop"));
-    assert.equal(textOf(await drain(await client.sendMessages({ trigger: "submit-message", chatId: id, messages }))), "after the stop");
+    const next = await client.sendMessages({ trigger: "submit-message", chatId: id, messages });
+    assert.equal(textOf(await drain(next)), "after the stop");
     const run = (await sessions.retrieve(id)).currentRunId;
     assert.match(run, /^run_/);
   },
@@ -117,17 +136,27 @@ const scenarios = {
     const { publicAccessToken } = await start(id);
     const long = Array.from({ length: 120 }, (_, i) => `part${i}`).join(" ");
     let saved;
-    const before = transport(id, publicAccessToken, { onSessionChange: (_, state) => { if (state) saved = structuredClone(state); } });
+    const before = transport(id, publicAccessToken, {
+      onSessionChange: (_, state) => {
+        if (state) saved = structuredClone(state);
+      },
+    });
     const stream = await before.sendMessages({ trigger: "submit-message", chatId: id, messages: [user(long)] });
     const seen = await drain(stream, (chunk, all) => (all.length >= 30 ? "leave" : undefined));
     // The page is gone: a new one begins with what was saved of the session.
-    const after = new TriggerChatTransport({ task: "echo", baseURL, accessToken: async () => publicAccessToken, sessions: { [id]: { ...saved, isStreaming: true } } });
+    const after = new TriggerChatTransport({
+      task: "echo",
+      baseURL,
+      accessToken: async () => publicAccessToken,
+      sessions: { [id]: { ...saved, isStreaming: true } },
+    });
     const resumed = await after.reconnectToStream({ chatId: id });
     assert.ok(resumed, "an answer that is under way is resumed");
     const rest = await drain(resumed);
     const text = textOf(seen) + textOf(rest);
     assert.ok(text.endsWith("part119"), "the answer goes on to its end");
-    // What the page had consumed and what it is sent again overlap at a record's edge at most; the whole is there once from the saved cursor on.
+    // What the page had consumed and what it is sent again overlap at a record's edge at most. From the saved cursor on
+    // the whole is there once.
     const whole = textOf(rest);
     assert.ok(long.endsWith(whole) || whole === long, "nothing is repeated inside the resumed part");
     assert.ok(seen.length + rest.length >= 120, "nothing is missing");

@@ -1,4 +1,4 @@
-// The stream client of @trigger.dev/sdk, unmodified, on a session's out channel, through whatever happens to the server.
+// The stream client of @trigger.dev/sdk, unmodified, on a session's out channel, whatever happens to the server.
 // Arguments: URL, key, session. Prints the number of every record it hands on.
 import { SSEStreamSubscription } from "@trigger.dev/core/v3";
 

@@ -1,4 +1,4 @@
-// A receiver that verifies what it gets with two libraries that nobody here wrote. For each request it prints one line of JSON.
+// A receiver that verifies what it gets with two libraries that nobody here wrote. It prints a line of JSON a request.
 import { createServer } from "node:http";
 import { Webhook as Standard } from "standardwebhooks";
 import { Webhook as Svix } from "svix";

@@ -46,7 +46,8 @@ function draw(figure) {
   const plot = figure.querySelector('.plot');
   if (!table) return;
   const { lines, data } = read(table);
-  const axis = { stroke: colour('--muted-foreground'), grid: { stroke: colour('--border'), width: 1 }, ticks: { show: false } };
+  const grid = { stroke: colour('--border'), width: 1 };
+  const axis = { stroke: colour('--muted-foreground'), grid, ticks: { show: false } };
   plot.hidden = false;
   drawn.get(plot)?.destroy();
   const chart = new uPlot({

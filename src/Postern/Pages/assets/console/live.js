@@ -215,7 +215,9 @@ async function look() {
     if (!changed.has(id)) document.getElementById(id)?.setAttribute('data-gone', '');
   }
   for (const part of now.querySelectorAll('[data-fresh]')) put(part);
-  if (page.dataset.list) count(page.dataset.list === 'first' ? found.filter((row) => !shown.has(row.id)).length : 0, found.length, shown.size);
+  const isFirst = page.dataset.list === 'first';
+  const fresh = isFirst ? found.filter((row) => !shown.has(row.id)).length : 0;
+  if (page.dataset.list) count(fresh, found.length, shown.size);
   document.title = now.querySelector('title')?.textContent ?? document.title;
   for (const link of now.querySelectorAll('aside a[data-path]')) {
     const here = document.querySelector(`aside a[data-path="${link.dataset.path}"]`);
