@@ -26,8 +26,11 @@ internal sealed class RunReaper(
 
     protected override async Task PollAsync(CancellationToken stop)
     {
-        await AllAsync(runs.PastDeadlineAsync, run => run.Id, run => SettleAsync(run, EndLateAsync), stop);
-        await AllAsync(runs.LostByWorkersAsync, run => run.Id, run => SettleAsync(run, EndLostLeaseAsync), stop);
+        var (pastDeadline, lost) = await runs.HasOverdueAsync();
+        if (pastDeadline)
+            await AllAsync(runs.PastDeadlineAsync, run => run.Id, run => SettleAsync(run, EndLateAsync), stop);
+        if (lost)
+            await AllAsync(runs.LostByWorkersAsync, run => run.Id, run => SettleAsync(run, EndLostLeaseAsync), stop);
     }
 
     /// <summary>Returns false when there was nothing left to do.</summary>

@@ -135,39 +135,35 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
         );
 
     public ValueTask<List<Run>> IdleOverdueAsync(int limit) =>
+        OverdueAsync("FROM run WHERE idle_until <= $1 ORDER BY idle_until", limit);
+
+    /// <summary>
+    /// Returns whether some run is past its deadline, and whether some was lost by its worker. Mostly none is, and then
+    /// the reaper has asked once.
+    /// </summary>
+    public ValueTask<(bool PastDeadline, bool Lost)> HasOverdueAsync() =>
         database.ReadAsync(tx =>
-            tx.ListAsync(
-                $"SELECT {Row<Run>.Columns} FROM run WHERE idle_until <= $1 ORDER BY idle_until LIMIT $2",
-                Row<Run>.Read,
-                tx.Now,
-                limit
+            tx.FirstAsync(
+                $"SELECT (SELECT 1 {PastDeadline} LIMIT 1), (SELECT 1 {LostByWorkers} LIMIT 1)",
+                r => (!r.IsDBNull(0), !r.IsDBNull(1)),
+                tx.Now
             )
         );
 
-    public ValueTask<List<Run>> PastDeadlineAsync(int limit) =>
+    public ValueTask<List<Run>> PastDeadlineAsync(int limit) => OverdueAsync(PastDeadline, limit);
+
+    public ValueTask<List<Run>> LostByWorkersAsync(int limit) => OverdueAsync(LostByWorkers, limit);
+
+    private ValueTask<List<Run>> OverdueAsync(string those, int limit) =>
         database.ReadAsync(tx =>
-            tx.ListAsync(
-                $"""
-                SELECT {Row<Run>.Columns}
-                FROM run
-                WHERE ended_at IS NULL AND deadline_at <= $1 AND approval IS NULL
-                ORDER BY deadline_at LIMIT $2
-                """,
-                Row<Run>.Read,
-                tx.Now,
-                limit
-            )
+            tx.ListAsync($"SELECT {Row<Run>.Columns} {those} LIMIT $2", Row<Run>.Read, tx.Now, limit)
         );
 
-    public ValueTask<List<Run>> LostByWorkersAsync(int limit) =>
-        database.ReadAsync(tx =>
-            tx.ListAsync(
-                $"SELECT {Row<Run>.Columns} FROM run WHERE claim_until <= $1 ORDER BY claim_until LIMIT $2",
-                Row<Run>.Read,
-                tx.Now,
-                limit
-            )
-        );
+    private const string PastDeadline = """
+        FROM run WHERE ended_at IS NULL AND deadline_at <= $1 AND approval IS NULL ORDER BY deadline_at
+        """;
+
+    private const string LostByWorkers = "FROM run WHERE claim_until <= $1 ORDER BY claim_until";
 
     public ValueTask<List<Run>> EndedBeforeAsync(long before, int limit) =>
         database.ReadAsync(tx =>

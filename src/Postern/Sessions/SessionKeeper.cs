@@ -31,27 +31,25 @@ internal sealed class SessionKeeper(
 
     protected override async Task PollAsync(CancellationToken stop)
     {
-        await AllAsync(
-            limit => sessions.OverdueAsync(Overdue.Turn, limit),
-            name => name.Id,
-            name => SettleAsync(name, BreakTurnAsync),
-            stop
-        );
-        await AllAsync(
-            limit => sessions.OverdueAsync(Overdue.Expiry, limit),
-            name => name.Id,
-            name => SettleAsync(name, ExpireAsync),
-            stop
-        );
-        // A message may wait for its agent for minutes. Each poll reads it again, and those behind it.
-        await AllAsync(
-            limit => sessions.OverdueAsync(Overdue.WantedRun, limit),
-            name => name.Id,
-            name => SettleAsync(name, StartWantedAsync),
-            stop
-        );
+        foreach (var what in await sessions.OverdueKindsAsync())
+            await AllAsync(
+                limit => sessions.OverdueAsync(what, limit),
+                name => name.Id,
+                name => SettleAsync(name, ActOn(what)),
+                stop
+            );
         await AllAsync(runs.IdleOverdueAsync, run => run.Id, EndIdleAsync, stop);
     }
+
+    private Func<Tx, Session, bool, ValueTask<bool>> ActOn(Overdue what) =>
+        what switch
+        {
+            Overdue.Turn => BreakTurnAsync,
+            Overdue.Expiry => ExpireAsync,
+            // A message may wait for its agent for minutes. Each poll reads it again, and those behind it.
+            Overdue.WantedRun => StartWantedAsync,
+            _ => throw new ArgumentOutOfRangeException(nameof(what)),
+        };
 
     private async Task<bool> SettleAsync(SessionRef name, Func<Tx, Session, bool, ValueTask<bool>> act)
     {

@@ -225,37 +225,45 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     private static readonly ListOrder Newest = new("session", "created_at");
     private static readonly ListOrder Oldest = Newest with { NewestFirst = false };
 
+    /// <summary>
+    /// Returns the kinds of which a session is overdue. Mostly there is none, and then the keeper has asked once.
+    /// </summary>
+    public async ValueTask<IReadOnlyList<Overdue>> OverdueKindsAsync()
+    {
+        var kinds = Enum.GetValues<Overdue>();
+        var found = await database.ReadAsync(tx =>
+            tx.FirstAsync(
+                "SELECT " + string.Join(", ", kinds.Select(what => $"(SELECT 1 {Those(what)} LIMIT 1)")),
+                r => kinds.Where((_, i) => !r.IsDBNull(i)).ToList(),
+                tx.Now
+            )
+        );
+        return found ?? [];
+    }
+
     /// <summary>Returns sessions with an overdue turn, expiry or wanted run, for the keeper.</summary>
     public ValueTask<List<SessionRef>> OverdueAsync(Overdue what, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
-                what switch
-                {
-                    Overdue.Turn => """
-                    SELECT project, id, external_id, agent, session_key
-                    FROM session
-                    WHERE turn_deadline <= $1
-                    ORDER BY turn_deadline LIMIT $2
-                    """,
-                    Overdue.Expiry => """
-                    SELECT project, id, external_id, agent, session_key
-                    FROM session
-                    WHERE expires_at <= $1 AND expiry_told = 0 AND expires_at IS NOT NULL
-                    ORDER BY expires_at LIMIT $2
-                    """,
-                    Overdue.WantedRun => """
-                    SELECT project, id, external_id, agent, session_key
-                    FROM session
-                    WHERE run_wanted_until IS NOT NULL AND $1 > 0
-                    ORDER BY run_wanted_until LIMIT $2
-                    """,
-                    _ => throw new ArgumentOutOfRangeException(nameof(what)),
-                },
+                $"SELECT project, id, external_id, agent, session_key {Those(what)} LIMIT $2",
                 r => new SessionRef(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)),
                 tx.Now,
                 limit
             )
         );
+
+    private static string Those(Overdue what) =>
+        what switch
+        {
+            Overdue.Turn => "FROM session WHERE turn_deadline <= $1 ORDER BY turn_deadline",
+            Overdue.Expiry => """
+                FROM session WHERE expires_at <= $1 AND expiry_told = 0 AND expires_at IS NOT NULL ORDER BY expires_at
+                """,
+            Overdue.WantedRun => """
+                FROM session WHERE run_wanted_until IS NOT NULL AND $1 > 0 ORDER BY run_wanted_until
+                """,
+            _ => throw new ArgumentOutOfRangeException(nameof(what)),
+        };
 
     /// <summary>
     /// Returns sessions that were closed, or that expired, before an instant; each kind by its own index.

@@ -349,7 +349,7 @@ public sealed class ChannelTests : IAsyncLifetime
                 Out + "/records",
                 new { records = Enumerable.Range(0, 50).Select(n => new { data = new { n = (i * 50) + n, big } }) }
             );
-        await using var stream = await _server.StreamAsync(Out, null, ("Timeout-Seconds", "5"));
+        await using var stream = await _server.StreamAsync(Out, null, ("Timeout-Seconds", "60"));
         var more = Task.Run(async () =>
         {
             for (var i = 0; i < 200; i++)
