@@ -70,13 +70,22 @@ public sealed class RelayTroubleScenes : IDisposable
         );
         line.BlackHole();
         var stored = await scene.HookAsync("{\"half\":\"open\"}", ("Prefer", "respond-async"));
+        string? why = null;
         await WaitFor.TrueAsync(
             async () =>
-                (await scene.ConnectionAsync()).TryGetProperty("transport", out var by)
-                && by.ValueKind != JsonValueKind.String
-                && await scene.Relay.CountAsync("relay_connection") == 0,
+            {
+                var connection = await scene.ConnectionAsync();
+                why = connection.TryGetProperty("reason", out var said) ? said.GetString() : null;
+                return connection.TryGetProperty("transport", out var by) && by.ValueKind != JsonValueKind.String;
+            },
             TimeSpan.FromSeconds(60),
-            "both sides have noticed"
+            "the plane has noticed"
+        );
+        Assert.Equal("the relay was silent for 30 seconds", why);
+        await WaitFor.TrueAsync(
+            async () => await scene.Relay.CountAsync("relay_connection") == 0,
+            TimeSpan.FromSeconds(60),
+            "the relay has noticed"
         );
         line.Heal();
         Assert.Equal(200, await scene.EndAsync(stored, TimeSpan.FromSeconds(60)));

@@ -33,6 +33,9 @@ internal sealed class PlaneSession(
     private PageSender? _pages;
     private Task _telling = Task.CompletedTask;
 
+    /// <summary>Why this side gave up the connection.</summary>
+    private volatile string? _lost;
+
     /// <summary>Set when the relay asks for another connection in place of this one.</summary>
     public Task Drains => _drains.Task;
 
@@ -49,6 +52,10 @@ internal sealed class PlaneSession(
             while (await _arrived.Reader.WaitToReadAsync(ends.Token))
                 if (!await TakeAsync(Next(), ends.Token))
                     return;
+        }
+        catch (OperationCanceledException ended) when (!stop.IsCancellationRequested && _lost is not null)
+        {
+            throw new IOException(_lost, ended);
         }
         finally
         {
@@ -320,6 +327,7 @@ internal sealed class PlaneSession(
             {
                 if (parts.Time.GetElapsedTime(transport.HeardAt) > RelayLimits.Silence)
                 {
+                    _lost = $"the relay was silent for {RelayLimits.Silence.TotalSeconds:0} seconds";
                     await transport.CloseAsync(CloseCode.Silent, "silent");
                     await ends.CancelAsync();
                     return;
@@ -332,8 +340,9 @@ internal sealed class PlaneSession(
         {
             // The connection has ended.
         }
-        catch (Exception fault) when (fault is not OutOfMemoryException)
+        catch (Exception fault)
         {
+            _lost = fault.Message;
             await ends.CancelAsync();
         }
     }
