@@ -8,7 +8,6 @@ using Postern.Storage;
 try
 {
     return await Commands
-        .Root()
         .Parse(args)
         .InvokeAsync(new System.CommandLine.InvocationConfiguration { EnableDefaultExceptionHandler = false });
 }

@@ -164,6 +164,22 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("Example: ", output, StringComparison.Ordinal);
     }
 
+    /// <summary>A script whose variable is not set must not make a key with all rights, or use another database.</summary>
+    [Theory]
+    [InlineData("keys create ci --scopes ''")]
+    [InlineData("keys create ci --scopes ' , '")]
+    [InlineData("token mint --for 1h --scopes ''")]
+    [InlineData("serve --database ''")]
+    [InlineData("serve --relay ''")]
+    [InlineData("restore /none --database ''")]
+    public async Task An_option_without_a_value_is_refused(string command)
+    {
+        var (code, output, error) = await PosternCommand.RunAsync($"--data {Data} {command.Replace('\'', '"')}");
+        Assert.Equal((2, ""), (code, output));
+        Assert.Matches("--(scopes|database|relay) is empty", error);
+        Assert.False(Directory.Exists(Data));
+    }
+
     [Fact]
     public async Task A_backup_taken_while_serving_is_put_back_and_serves()
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Postern.Access;
 using Postern.Http;
 using Postern.Settings;
@@ -57,6 +58,26 @@ internal static class Commands
         root.Add(RelayCommands.Relay());
         return root;
     }
+
+    /// <summary>
+    /// Reads a command line. An option with an empty value is refused: a variable of a script that was not set would
+    /// otherwise mean all scopes, another database or no relay.
+    /// </summary>
+    /// <exception cref="SetupException">An option has an empty value.</exception>
+    public static ParseResult Parse(IReadOnlyList<string> arguments)
+    {
+        var parsed = Root().Parse(arguments);
+        for (var i = 1; i < parsed.Tokens.Count; i++)
+        {
+            var (option, value) = (parsed.Tokens[i - 1], parsed.Tokens[i]);
+            if (option.Type == TokenType.Option && value.Type == TokenType.Argument && IsEmpty(value.Value))
+                throw new SetupException($"{option.Value} is empty: give it a value, or leave it out.");
+        }
+        return parsed;
+    }
+
+    /// <summary>Returns whether a value is nothing but white space and commas.</summary>
+    private static bool IsEmpty(string value) => value.All(c => c == ',' || char.IsWhiteSpace(c));
 
     private static Command Serve()
     {
