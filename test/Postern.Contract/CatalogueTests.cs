@@ -204,6 +204,57 @@ public sealed partial class CatalogueTests
             door.IsMatch(Plane().Replace(Variable().Replace(path.Split('?')[0], "x"), ""));
     }
 
+    private static readonly string[] NotCalled =
+    [
+        // These write the documents, by make docs.
+        "ReactionTable.Print",
+        "EventType.Markdown",
+        // These are found by their names.
+        "RowExtensions.Text",
+        "RowExtensions.Long",
+        "RecordReader`1.ReadMember",
+        "RecordReader`1.ReadList",
+        "RecordReader`1.ReadMap",
+        // These are the other side of a protocol, or let a test give what is otherwise random.
+        "EnvelopeReceipt.TryRead",
+        "EnvelopeSeal.Seal",
+        "EnrolmentCode.NewSecret",
+        "Hpke.Seal",
+        // These let tests see what is inside.
+        "TurnAssembler.Knows",
+        "PostgresDatabase.CreateSource",
+    ];
+
+    /// <summary>A method that only tests call is a feature that nobody can reach.</summary>
+    [Fact]
+    public void Every_method_is_used_by_the_product()
+    {
+        var methods = Product
+            .GetTypes()
+            .Where(t => t.Namespace?.StartsWith("Postern", Is) == true && t.Name != "_Imports")
+            .Where(t => !t.IsInterface && !typeof(Delegate).IsAssignableFrom(t) && !IsMade(t))
+            .SelectMany(t => t.GetMethods(Anywhere))
+            .Where(m => !m.IsSpecialName && !IsMade(m) && !m.Name.Contains('.', Is) && !m.Name.Contains('<', Is))
+            .Where(m => m.GetBaseDefinition() == m && !IsOfInterface(m))
+            .ToList();
+        Assert.True(methods.Count > 2_000, $"{methods.Count} methods were found");
+        string[] found =
+        [
+            .. methods.Where(m => !Uses.IsUsed(m)).Select(m => $"{m.DeclaringType!.Name}.{m.Name}").Distinct(),
+        ];
+        Assert.Empty(found.Except(NotCalled, StringComparer.Ordinal));
+        Assert.Empty(NotCalled.Except(found, StringComparer.Ordinal));
+
+        static bool IsMade(MemberInfo member) =>
+            member.IsDefined(typeof(System.Runtime.CompilerServices.CompilerGeneratedAttribute), false);
+
+        static bool IsOfInterface(MethodInfo method) =>
+            !method.IsStatic
+            && method
+                .DeclaringType!.GetInterfaces()
+                .Any(i => method.DeclaringType.GetInterfaceMap(i).TargetMethods.Contains(method));
+    }
+
     private const StringComparison Is = StringComparison.Ordinal;
     private const BindingFlags Anywhere =
         BindingFlags.Instance

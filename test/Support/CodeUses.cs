@@ -30,6 +30,9 @@ internal sealed class CodeUses
             Read(method);
     }
 
+    /// <summary>Returns whether any code uses a method or a field, its own type included.</summary>
+    public bool IsUsed(MemberInfo member) => _users.ContainsKey(member.MetadataToken);
+
     /// <summary>Returns the types that use a method or a field, beside the type that declares it.</summary>
     public IEnumerable<Type> Of(MemberInfo member) =>
         _users.TryGetValue(member.MetadataToken, out var users)

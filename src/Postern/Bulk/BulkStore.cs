@@ -42,9 +42,6 @@ internal sealed class BulkStore(Database database)
             mark
         );
 
-    public ValueTask<BulkJob?> FindAsync(string project, byte[] mark) =>
-        database.ReadAsync(tx => FindAsync(tx, project, mark));
-
     /// <summary>Returns whether there is a job that no node holds.</summary>
     public ValueTask<bool> HasDueAsync() =>
         database.ReadAsync(async tx =>

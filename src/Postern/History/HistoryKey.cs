@@ -27,14 +27,7 @@ internal readonly record struct HistoryKey(string Text, string? Agent, string Re
         return new HistoryKey(text, text[6..mark].ToLowerInvariant(), text[(mark + 1)..]);
     }
 
-    public async ValueTask<Session?> FindAsync(SessionStore sessions, string project) =>
-        Agent is null
-            ? await sessions.FindAsync(project, Rest)
-            : await sessions.FindByKeyAsync(project, Session.KeyOf(Agent, Rest));
-
-    /// <summary>
-    /// Like <see cref="FindAsync"/>, but from memory for known sessions: the session of a key never changes.
-    /// </summary>
+    /// <summary>Returns the session of the key, from memory when it is known: it never changes.</summary>
     public async ValueTask<SessionRef?> NameAsync(SessionStore sessions, string project)
     {
         if (Agent is null)

@@ -14,20 +14,6 @@ internal static class RunDue
             id
         ) == 1;
 
-    /// <summary>Returns whether the holder of a lease still has it. Called under the run's lock.</summary>
-    public static async ValueTask<bool> HoldsLeaseAsync(Tx tx, Run run) =>
-        await tx.FirstAsync(
-            """
-            SELECT 1
-            FROM run
-            WHERE project = $1 AND id = $2 AND lease_no = $3 AND lease_until > 0 AND due_at IS NOT NULL
-            """,
-            r => r.GetInt64(0),
-            run.Project,
-            run.Id,
-            run.LeaseNo
-        ) == 1;
-
     /// <summary>Returns until when idle runs wait for their sessions' next messages, by id.</summary>
     public static async ValueTask<Dictionary<string, long>> IdleUntilAsync(
         Tx tx,

@@ -31,9 +31,6 @@ internal sealed class WorkflowStore(Database database)
         return Keep(run.Project, WorkflowText.Read(run.Workflow, run.WorkflowVersion, text));
     }
 
-    public ValueTask<Workflow> OfAsync(Run run) =>
-        run.WorkflowVersion == 0 ? new(Workflow.Agent) : database.ReadAsync(tx => OfAsync(tx, run));
-
     /// <summary>The newest version, or null.</summary>
     public static async ValueTask<(Workflow Workflow, string Text, long CreatedAt)?> NewestAsync(
         Tx tx,

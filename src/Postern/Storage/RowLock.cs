@@ -6,18 +6,6 @@ namespace Postern.Storage;
 /// </summary>
 internal static class RowLock
 {
-    /// <summary>Locks a session's row until the transaction ends. Does nothing when the session is gone.</summary>
-    public static async ValueTask HoldSessionAsync(Tx tx, string project, string session)
-    {
-        if (!tx.IsAlone)
-            await tx.FirstAsync(
-                $"SELECT 1 FROM session WHERE project = $1 AND id = $2{tx.ForUpdate}",
-                _ => 1,
-                project,
-                session
-            );
-    }
-
     /// <summary>
     /// Locks the row of a run's session, with the next statement that is awaited. Does nothing for a run without a
     /// session.

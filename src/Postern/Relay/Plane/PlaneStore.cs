@@ -41,9 +41,6 @@ internal sealed class PlaneStore(Database database, MasterKey master)
     public ValueTask<List<JoinedPlane>> ListAsync(Tx tx) =>
         tx.ListAsync($"SELECT {Columns} FROM joined_relay ORDER BY joined_at, relay LIMIT {Most}", Map);
 
-    public ValueTask<JoinedPlane?> FindAsync(string relay) =>
-        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM joined_relay WHERE relay = $1", Map, relay));
-
     /// <summary>Adds a relay, or replaces the identity of one that is joined again.</summary>
     public async ValueTask PutAsync(Tx tx, JoinedPlane p)
     {
