@@ -164,7 +164,7 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("Example: ", output, StringComparison.Ordinal);
     }
 
-    /// <summary>A script with a variable that is not set makes no key with all rights, and uses no other database.</summary>
+    /// <summary>A script whose variable is not set makes no key with all rights, and uses no other database.</summary>
     [Theory]
     [InlineData("keys create ci --scopes ''")]
     [InlineData("keys create ci --scopes ' , '")]
