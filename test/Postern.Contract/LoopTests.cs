@@ -68,6 +68,47 @@ public sealed class LoopTests
         Assert.Equal(200, (await server.GetAsync("/readyz")).Status);
     }
 
+    /// <summary>On PostgreSQL, appends that wait are written by a loop of their own.</summary>
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task Appends_are_written_again_after_a_fault(Backend backend)
+    {
+        BreakableDatabase broken = null!;
+        await using var server = await TestServer.StartAsync(
+            backend,
+            wrap: inner => broken = new BreakableDatabase(inner)
+        );
+        for (var i = 0; i < 8; i++)
+            await server.StartSessionAsync("s" + i);
+        for (var round = 0; round < 3; round++)
+        {
+            var before = broken.Refused;
+            var appends = Enumerable.Range(0, 64).Select(AppendAsync).ToList();
+            broken.Fault = () => new OutOfMemoryException("a fault that a test asked for");
+            appends.AddRange(Enumerable.Range(64, 64).Select(AppendAsync));
+            await WaitFor.TrueAsync(() => Task.FromResult(broken.Refused > before), Patience);
+            // Each is answered, or its connection is ended: none waits for ever.
+            await Task.WhenAll(appends).WaitAsync(Patience);
+            broken.Fault = null;
+            var next = await Task.WhenAll(Enumerable.Range(128, 16).Select(AppendAsync)).WaitAsync(Patience);
+            Assert.All(next, status => Assert.Equal(200, status));
+        }
+
+        async Task<int> AppendAsync(int number)
+        {
+            var path = $"/realtime/v1/sessions/s{number % 8}/out/append";
+            try
+            {
+                return (await server.PostAsync(path, new { text = number })).Status;
+            }
+            catch (HttpRequestException)
+            {
+                return 500;
+            }
+        }
+    }
+
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]

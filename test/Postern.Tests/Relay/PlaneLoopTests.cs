@@ -88,4 +88,64 @@ public sealed class PlaneLoopTests
             return Task.CompletedTask;
         }
     }
+
+    /// <summary>A connection whose beats have ended would be dead to the relay, and look alive here.</summary>
+    [Fact]
+    public async Task A_beat_that_fails_ends_its_connection()
+    {
+        await using var relay = await TestRelay.StartAsync();
+        await using var server = await TestServer.StartAsync(
+            Backend.Sqlite,
+            o => (o.Relay.DangerousPlainHttp, o.Relay.Transport) = (true, "websocket")
+        );
+        var joined = await relay.JoinAsync(server);
+        var parts = server.App.Services.GetRequiredService<PlaneParts>();
+        await using var transport = new NoMemory(server.Clock);
+        var session = new Postern.Relay.Plane.PlaneSession(
+            joined,
+            transport,
+            parts,
+            new PlaneStanding(),
+            new PlaneClock(server.Database)
+        );
+        var running = session.RunAsync(CancellationToken.None);
+        await WaitFor.TrueAsync(
+            () =>
+            {
+                server.Clock.Advance(TimeSpan.FromSeconds(1));
+                return Task.FromResult(running.IsCompleted);
+            },
+            Patience
+        );
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        Assert.True(transport.Tries > 0);
+    }
+
+    /// <summary>The relay speaks, and nothing can be sent to it.</summary>
+    private sealed class NoMemory(TimeProvider clock) : IRelayTransport
+    {
+        public int Tries { get; private set; }
+
+        public string Name => "none";
+
+        public long HeardAt => clock.GetTimestamp();
+
+        public bool Sent(string nonce) => false;
+
+        public Task SendAsync(byte[] frame, CancellationToken cancel)
+        {
+            Tries++;
+            return Task.FromException(new OutOfMemoryException("a fault that a test asked for"));
+        }
+
+        public async Task<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken cancel)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, clock, cancel);
+            return null;
+        }
+
+        public Task CloseAsync(int code, string why) => Task.CompletedTask;
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
 }

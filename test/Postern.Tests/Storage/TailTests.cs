@@ -1,4 +1,6 @@
+using Microsoft.Extensions.Time.Testing;
 using Postern.Live;
+using Postern.Support;
 
 namespace Postern.Tests.Storage;
 
@@ -35,6 +37,43 @@ public sealed class TailTests
                 reads.Add(from);
             read.Release();
             return new(new Batch([], null));
+        }
+    }
+
+    [Fact]
+    public async Task A_log_that_could_not_be_read_is_read_again()
+    {
+        var (reads, reported, broken) = (0, 0, true);
+        var clock = new FakeTimeProvider();
+        var tail = new Tail(
+            new LogSource("k", "t", () => new ValueTask<long>(0), Read),
+            clock,
+            _ => Interlocked.Increment(ref reported)
+        );
+        await tail.StartAsync();
+        await UntilAsync(4);
+        Volatile.Write(ref broken, false);
+        await UntilAsync(Volatile.Read(ref reads) + 2);
+        Assert.Equal(1, reported);
+        // Once it could be read, the next fault is reported too.
+        Volatile.Write(ref broken, true);
+        await UntilAsync(Volatile.Read(ref reads) + 2);
+        Assert.Equal(2, reported);
+
+        Task UntilAsync(int wanted) =>
+            WaitFor.TrueAsync(() =>
+            {
+                tail.Poke();
+                clock.Advance(TimeSpan.FromSeconds(1));
+                return Task.FromResult(Volatile.Read(ref reads) >= wanted);
+            });
+
+        ValueTask<Batch> Read(long from)
+        {
+            Interlocked.Increment(ref reads);
+            return Volatile.Read(ref broken)
+                ? ValueTask.FromException<Batch>(new OutOfMemoryException("a fault that a test asked for"))
+                : new(new Batch([], null));
         }
     }
 

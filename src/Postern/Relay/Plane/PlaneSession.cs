@@ -342,6 +342,7 @@ internal sealed class PlaneSession(
         }
         catch (Exception fault)
         {
+            // Without beats the relay would not see that this server lives. The next connection beats.
             _lost = fault.Message;
             await ends.CancelAsync();
         }
