@@ -142,9 +142,9 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         await page.WaitForURLAsync(_server.Url + "/console/sessions/session_**");
         await page.Locator("main").FocusAsync();
         await page.Keyboard.PressAsync("?");
-        await page.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "Switch them off" }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "Turn shortcuts off" }).ClickAsync();
         await page.WaitForURLAsync(_server.Url + "/console/settings");
-        await page.GetByLabel("Keys go to pages").UncheckAsync();
+        await page.GetByLabel("Keyboard shortcuts").UncheckAsync();
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Save" }).ClickAsync();
         await page.WaitForFunctionAsync("document.body.dataset.keys === 'off'");
         await page.Locator("main").FocusAsync();
@@ -334,7 +334,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         page.Console += (_, message) => said.Add(message.Text);
         await page.GotoAsync(_server.Url + "/console/playground");
         await page.Locator("textarea[name=text]").FillAsync("Hello, door.");
-        await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Begin" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Start chat" }).ClickAsync();
         await page.WaitForURLAsync("**/console/sessions/session_*");
         var records = page.Locator("#beside");
         await Assertions.Expect(page.Locator("#messages article")).ToHaveCountAsync(2, new() { Timeout = 15_000 });

@@ -134,7 +134,7 @@ public sealed class ConsoleWalkTests : IAsyncLifetime
         var told = await SaidAsync();
         Assert.Contains("signed with a secret that was replaced", told, StringComparison.Ordinal);
         Assert.Matches("signed 41[2-9] s ago", told);
-        Assert.Contains("What its senders sign with was changed", told, StringComparison.Ordinal);
+        Assert.Contains("The secret was changed", told, StringComparison.Ordinal);
         await ClickAsync(
             _page.GetByRole(
                 AriaRole.Button,
@@ -142,7 +142,7 @@ public sealed class ConsoleWalkTests : IAsyncLifetime
             )
         );
         var sent = await _page.Locator("#sent").InnerTextAsync();
-        Assert.Contains("200 It was taken.", sent, StringComparison.Ordinal);
+        Assert.Contains("200 Accepted.", sent, StringComparison.Ordinal);
         var capture = await _page.Locator("#sent a").First.GetAttributeAsync("href");
         Assert.StartsWith("/console/captures/", capture, StringComparison.Ordinal);
         Assert.DoesNotContain("secret of the sender", await _page.ContentAsync(), StringComparison.Ordinal);

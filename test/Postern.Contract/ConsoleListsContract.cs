@@ -83,10 +83,12 @@ public sealed class ConsoleListsContract
         // The title and the menu count what waits for this person.
         Assert.Contains("<title>(1) Approvals", list.Text, StringComparison.Ordinal);
         Assert.Contains("You have set one aside.", list.Text, StringComparison.Ordinal);
+        // What the list shows when nothing is chosen is what its filter shows.
+        Assert.Matches("<select name=\"status\"><option value=\"\" selected[^>]*>\\s*pending\\s*<", list.Text);
         var shown = await PageAsync(server, mine, "/console/approvals?aside=shown");
         Assert.Contains($"<tr id=\"{question}\"", shown.Text, StringComparison.Ordinal);
         Assert.Equal(400, (await PageAsync(server, mine, "/console/approvals?aside=1")).Status);
-        Assert.Contains("You have set it aside", (await PageAsync(server, mine, path)).Text, StringComparison.Ordinal);
+        Assert.Contains("You set it aside", (await PageAsync(server, mine, path)).Text, StringComparison.Ordinal);
         Assert.Equal("pending", (await asking.StatusAsync(run)).GetProperty("status").GetString());
         // It comes back on request, and by itself after an hour.
         Assert.Equal(303, (await PostAsync(server, mine, path + "/back")).Status);
@@ -167,7 +169,7 @@ public sealed class ConsoleListsContract
                     found.Contains(capture) == page.Text.Contains($"<tr id=\"c-{capture}\"", StringComparison.Ordinal),
                     $"{text}: {capture}"
                 );
-            Assert.Contains("of the 4 that were looked into", page.Text, StringComparison.Ordinal);
+            Assert.Contains("of the 4 searched", page.Text, StringComparison.Ordinal);
         }
         // A full page says where it continues, and the next one has the rest.
         for (var i = 0; i < 12; i++)

@@ -52,7 +52,7 @@ public sealed class ConsolePagesContract
         var page = await PageAsync(server, reader, "/approvals/" + asked[0]);
         Assert.Contains("<li dir=\"auto\">By the back", page.Text, StringComparison.Ordinal);
         var overview = await PageAsync(server, reader, "");
-        Assert.Contains("approvals, the oldest for ", overview.Text, StringComparison.Ordinal);
+        Assert.Contains("pending approvals, the oldest for ", overview.Text, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -104,7 +104,7 @@ public sealed class ConsolePagesContract
             var rows = events.Text.Split("id=\"events\"")[1].Split("</table>")[0].Split("<td class=\"num\">").Skip(1);
             seen.AddRange(rows.Select(row => row.Split('<')[0]));
             var further = events.Text.Split("rel=\"next\"")[0].Split("href=\"")[^1].Split('"')[0];
-            path = events.Text.Contains("Further events", StringComparison.Ordinal)
+            path = events.Text.Contains("Next events", StringComparison.Ordinal)
                 ? System.Net.WebUtility.HtmlDecode(further)["/console".Length..].Split('#')[0]
                 : null;
         }

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
+using Postern.Agents;
 using Postern.Deliveries;
 using Postern.Dispatch;
 using Postern.Http;
@@ -15,6 +17,11 @@ namespace Postern.Pages;
 internal static class ActionCurls
 {
     private const string Nothing = "{}";
+
+    private static readonly JsonSerializerOptions WithoutNulls = new(Wire.Json)
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
 
     public static IReadOnlyList<(string Label, string Command)> Of(PageContext context, RunModel model)
     {
@@ -75,18 +82,47 @@ internal static class ActionCurls
         var path = "/api/triggers/" + trigger.Name.Path;
         var found = new List<(string, string)>();
         if (trigger is { Mode: Trigger.Scheduled, IsActive: true } && May("trigger"))
-            found.Add(("Fire it now", Curl.Send("POST", path + "/invoke", Nothing)));
+            found.Add(("Run now", Curl.Send("POST", path + "/invoke", Nothing)));
         if (!May("write"))
             return found;
         found.Add(
             trigger.IsActive
                 ? ("Pause", Curl.Send("PUT", path, "{\"isActive\":false}"))
-                : ("Let it go on", Curl.Send("PUT", path, "{\"isActive\":true}"))
+                : ("Resume", Curl.Send("PUT", path, "{\"isActive\":true}"))
         );
         found.Add(("Delete", Curl.Send("DELETE", path)));
         return found;
 
         bool May(string action) => context.May(action, "triggers", trigger.Name.Scope);
+    }
+
+    public static IReadOnlyList<(string Label, string Command)> Of(PageContext context, Agent agent)
+    {
+        if (!context.May("admin", "tasks", agent.Slug))
+            return [];
+        var path = "/api/v1/agents/" + Uri.EscapeDataString(agent.Slug);
+        return [("Save", Curl.Send("PUT", path, SettingsOf(agent))), ("Delete", Curl.Send("DELETE", path))];
+    }
+
+    private static string SettingsOf(Agent agent)
+    {
+        var now = agent.Settings;
+        var body = new
+        {
+            kind = agent.Kind,
+            url = agent.Url,
+            concurrency = now.Concurrency,
+            idleSeconds = now.IdleSeconds,
+            deadlines = new
+            {
+                queuedSeconds = now.QueuedSeconds,
+                turnSeconds = now.TurnSeconds,
+                totalSeconds = now.TotalSeconds,
+            },
+            retry = new { maxTries = now.MaxTries },
+            links = now.Links,
+        };
+        return JsonSerializer.Serialize(body, WithoutNulls);
     }
 
     /// <param name="mayReplay">The button is drawn.</param>
@@ -122,7 +158,7 @@ internal static class ActionCurls
         if (endpoint.Enabled)
             found.Add(("Send a test", Curl.Send("POST", path + "/test")));
         found.Add((endpoint.Enabled ? "Disable" : "Enable", Curl.Send("PUT", path, changed)));
-        found.Add(("New secret", Curl.Send("POST", path + "/rotate-secret")));
+        found.Add(("Rotate secret", Curl.Send("POST", path + "/rotate-secret")));
         found.Add(("Delete", Curl.Send("DELETE", path)));
         return found;
     }

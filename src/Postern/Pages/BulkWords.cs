@@ -23,7 +23,7 @@ internal static class BulkWords
             RunBulk.Retry => "Retry",
             SessionBulk.Close => "Close",
             DeliveryBulk.Retry or CaptureBulk.Replay => "Replay",
-            _ => "Give up",
+            _ => "Cancel",
         };
 
     public static string Things(string action, long count)
@@ -43,12 +43,11 @@ internal static class BulkWords
     public static string Follows(string action) =>
         action switch
         {
-            RunBulk.Cancel => "Each ends as cancelled, and its agent is told. That cannot be undone.",
-            RunBulk.Retry => "Each begins its next attempt.",
-            SessionBulk.Close =>
-                "Each takes no message afterwards and never opens again; its live run ends. That cannot be undone.",
+            RunBulk.Cancel => "Each ends as cancelled, and its agent is told. This cannot be undone.",
+            RunBulk.Retry => "Each starts its next attempt.",
+            SessionBulk.Close => "Each takes no more messages, and its live run ends. This cannot be undone.",
             DeliveryBulk.Retry => "Each is sent again under its own id. What has arrived is not sent again.",
-            CaptureBulk.Replay => "Each is started again as a new request, as places come free.",
+            CaptureBulk.Replay => "Each starts again as a new request, as places become free.",
             _ => "None of them is sent any more. They can be replayed later.",
         };
 
@@ -59,7 +58,7 @@ internal static class BulkWords
             "failureCode" => "failure",
             "olderThan" => "older than",
             "externalId" => "name",
-            "created" => "made",
+            "created" => "created",
             _ => name,
         };
 

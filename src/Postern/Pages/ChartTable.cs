@@ -67,14 +67,15 @@ internal sealed class ChartTable
     /// Writes the rows. Each has its start in seconds since 1970. They contain only numbers and instants, so nothing
     /// must be escaped. End tags of cells are left out, as HTML allows, because there are thousands of cells.
     /// </summary>
-    public string Rows()
+    /// <param name="when">Writes an instant in the viewer's time zone: see <see cref="Look.When"/>.</param>
+    public string Rows(Func<long, string> when)
     {
         var text = new StringBuilder(_rows.Count * 48);
         foreach (var (at, values) in _rows)
         {
             text.Append(CultureInfo.InvariantCulture, $"<tr data-t={at / Second}><th scope=row>");
             if (_list is null)
-                text.Append(TimeOf(at));
+                text.Append(TimeOf(when(at)));
             else
                 text.Append("<a href=\"")
                     .AppendFormat(
@@ -83,7 +84,7 @@ internal sealed class ChartTable
                         Instant(at) + ".." + Instant(at + _span.Width.Length)
                     )
                     .Append("\">")
-                    .Append(TimeOf(at))
+                    .Append(TimeOf(when(at)))
                     .Append("</a>");
             foreach (var value in values)
                 text.Append("<td>").Append(Number(value ?? (IsOfCounts ? 0 : null)));
@@ -92,11 +93,7 @@ internal sealed class ChartTable
         return text.ToString();
     }
 
-    private string TimeOf(long at)
-    {
-        var iso = Wire.Iso(at);
-        return _span.ShowsGroup ? iso[11..16] : iso[..10] + " " + iso[11..16];
-    }
+    private string TimeOf(string instant) => _span.ShowsGroup ? instant[11..16] : instant[..10] + " " + instant[11..16];
 
     private static string Instant(long at) => Wire.Iso(at)[..19] + "Z";
 

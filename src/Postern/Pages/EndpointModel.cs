@@ -12,6 +12,12 @@ internal sealed record EndpointModel(
     long? PausedUntil
 )
 {
+    /// <summary>Returns its state in a word: whether events are sent to it, and whether they arrive.</summary>
+    public static string StateOf(WebhookEndpoint endpoint) =>
+        !endpoint.Enabled ? "disabled"
+        : endpoint.FailingSince is null ? "active"
+        : "failing";
+
     public long Delivered => Recent.GetValueOrDefault(Delivery.Delivered);
 
     public long Dead => Recent.GetValueOrDefault(Delivery.Dead);

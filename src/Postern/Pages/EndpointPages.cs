@@ -51,7 +51,7 @@ internal sealed class EndpointPages(
         pages.Page(one + "/rotate", changes, AskToRotate).WithSummary("Whether to give an endpoint a new secret");
         pages
             .Form(one + "/rotate", changes, [], Rotate)
-            .WithSummary("Give an endpoint a new secret")
+            .WithSummary("Rotate the secret of an endpoint")
             .Audits("endpoint.secret_rotated");
         pages.Page(one + "/delete", changes, AskToDelete).WithSummary("Whether to delete an endpoint");
         pages.Form(one + "/delete", changes, [], Delete).WithSummary("Delete an endpoint").Audits("endpoint.deleted");
@@ -179,12 +179,12 @@ internal sealed class EndpointPages(
                 context,
                 new ConfirmModel
                 {
-                    Title = "Give an endpoint a new secret",
+                    Title = "Rotate the secret of an endpoint",
                     Text =
                         $"{endpoint.Id} gets a new secret, which is shown once. The present one signs beside it for "
                         + "another 24 hours.",
                     Action = context.Of("/endpoints", endpoint.Id) + "/rotate",
-                    Button = "Make it now",
+                    Button = "Rotate it now",
                     Back = context.Of("/endpoints", endpoint.Id),
                     Section = "endpoints",
                     Curl = Curl.Send("POST", $"/api/v1/webhook-endpoints/{endpoint.Id}/rotate-secret"),
@@ -223,7 +223,9 @@ internal sealed class EndpointPages(
                 new ConfirmModel
                 {
                     Title = "Delete an endpoint",
-                    Text = $"{endpoint.Id} is sent nothing more, and what waits for it is dead. That cannot be undone.",
+                    Text =
+                        $"{endpoint.Id} gets no more events, and its pending deliveries become dead. "
+                        + "This cannot be undone.",
                     Action = context.Of("/endpoints", endpoint.Id) + "/delete",
                     Button = "Delete it now",
                     Back = context.Of("/endpoints", endpoint.Id),

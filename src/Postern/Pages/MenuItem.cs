@@ -30,7 +30,7 @@ internal sealed record MenuItem(string Path, string Label, string Icon, long Cou
         new(c => c.MayAdmin, new("/audit", "Audit", "log")),
         new(c => c.MayAdmin && c.IsDefaultProject, new("/server", "Server", "tools")),
         new(c => c.MayAdmin && c.IsDefaultProject, new("/relay", "Relay", "link-external")),
-        new(MayBulk, new("/bulk", "Many at once", "sync")),
+        new(MayBulk, new("/bulk", "Bulk jobs", "sync")),
     ];
 
     /// <summary>Returns whether there is a bulk action that the person may do.</summary>

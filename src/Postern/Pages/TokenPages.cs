@@ -92,12 +92,12 @@ internal sealed class TokenPages(PageWriter writer, FormWrites writes, Tokens to
             context,
             new ConfirmModel
             {
-                Title = "End tokens",
+                Title = "Revoke tokens",
                 Text =
                     what
                     + " ends at once, with every token made from it and every stream that it opened. "
                     + "It cannot be undone.",
-                Button = "End it now",
+                Button = "Revoke now",
                 Action = context.Of("/tokens/revoke"),
                 Back = KeyTab.Of(context, KeyTab.Tokens),
                 Section = "keys",

@@ -383,7 +383,7 @@ public sealed partial class ConsoleTests : IAsyncLifetime
         var answers = await Task.WhenAll(Enumerable.Range(0, 130).Select(_ => OpenAsync(cookie, "/console")));
         var slower = answers.First(a => a.Status == 429);
         Assert.NotNull(slower.Header("Retry-After"));
-        Assert.Contains("Too fast", slower.Text, StringComparison.Ordinal);
+        Assert.Contains("Too many requests", slower.Text, StringComparison.Ordinal);
         Assert.Equal(200, (await OpenAsync(await CookieAsync("read:runs"), "/console")).Status);
     }
 }

@@ -64,7 +64,7 @@ public sealed class ListPageTests : IAsyncLifetime
         receiver.Answers = _ => (404, "nobody is here");
         var dead = await DeadLetters.OneAsync(_server, receiver.Url);
         Assert.Contains("orders_2019", await PageAsync("/approvals?text=TABLE%20orders_"), StringComparison.Ordinal);
-        Assert.Contains("Nothing is found", await PageAsync("/approvals?text=orders-2019"), StringComparison.Ordinal);
+        Assert.Contains("Nothing matches", await PageAsync("/approvals?text=orders-2019"), StringComparison.Ordinal);
         Assert.Contains(dead, await PageAsync("/deliveries?text=404"), StringComparison.Ordinal);
         Assert.DoesNotContain(dead, await PageAsync("/deliveries?text=503"), StringComparison.Ordinal);
     }

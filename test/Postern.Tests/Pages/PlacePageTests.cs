@@ -43,6 +43,11 @@ public sealed class PlacePageTests : IAsyncLifetime
             (await OpenAsync(cookie, "/endpoints/orders")).Text.Contains("1 delivered, 0 dead (100 %)")
         );
         var page = await OpenAsync(cookie, "/endpoints/orders");
+        Assert.Contains("</svg>active", page.Text, StringComparison.Ordinal);
+        await _server.Database.WriteAsync(async tx =>
+            await tx.ExecuteAsync("UPDATE webhook_endpoint SET failing_since = 1 WHERE id = $1", "orders")
+        );
+        Assert.Contains("</svg>failing", (await OpenAsync(cookie, "/endpoints")).Text, StringComparison.Ordinal);
         Assert.DoesNotContain("whsec_0", page.Text, StringComparison.Ordinal);
         Assert.Equal(303, (await SendAsync(cookie, "/endpoints/orders/disable")).Status);
         Assert.False((await ReadAsync()).GetProperty("enabled").GetBoolean());

@@ -71,10 +71,10 @@ public sealed class PlaygroundTests : IAsyncLifetime
         Assert.True(sent.Status == 303, sent.ToString());
         Assert.Matches("^/console/triggers/user/ada/.+[?]sent=200&capture=[0-9a-f-]{36}$", sent.Header("Location"));
         var page = await _server.ConsoleAsync(cookie, HttpMethod.Get, sent.Header("Location")!);
-        Assert.Contains("It was taken.", page.Text, StringComparison.Ordinal);
+        Assert.Contains("Accepted.", page.Text, StringComparison.Ordinal);
         var id = sent.Header("Location")!.Split("capture=")[1];
         var capture = await _server.ConsoleAsync(cookie, HttpMethod.Get, "/console/captures/" + id);
-        foreach (var shown in (string[])["x-postern-test", "postern_test", "What its agent was told"])
+        foreach (var shown in (string[])["x-postern-test", "postern_test", "Prompt sent to the agent"])
             Assert.Contains(shown, capture.Text, StringComparison.Ordinal);
 
         var wrong = await ExampleAsync(cookie, scheme, "wrong");
@@ -152,7 +152,7 @@ public sealed class PlaygroundTests : IAsyncLifetime
         Assert.Equal("1", read.GetProperty("headers").GetProperty("x-postern-test").GetString());
 
         var page = await _server.ConsoleAsync(cookie, HttpMethod.Get, sent.Header("Location")!);
-        Assert.Contains("It was taken.", page.Text, StringComparison.Ordinal);
+        Assert.Contains("Accepted.", page.Text, StringComparison.Ordinal);
         var again = await _server.ConsoleAsync(
             cookie,
             HttpMethod.Get,

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.DependencyInjection;
 using Postern.Access;
 using Postern.Support;
@@ -5,7 +6,7 @@ using Postern.Support;
 namespace Postern.Tests.Pages;
 
 /// <summary>A person's settings for the browser, and the sessions that the person may end.</summary>
-public sealed class SettingsPageTests : IAsyncLifetime
+public sealed partial class SettingsPageTests : IAsyncLifetime
 {
     private TestServer _server = null!;
 
@@ -52,6 +53,28 @@ public sealed class SettingsPageTests : IAsyncLifetime
         );
         Assert.DoesNotContain("Berlin", (await GetAsync(cookie, "/runs")).Text, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task The_figures_of_a_chart_are_in_the_time_zone_of_the_person()
+    {
+        var (_, cookie) = await ConsoleCookie.OfAsync(_server, "read:runs");
+        await Figures.FillAsync(_server, 5);
+        var there = Figure().Match((await GetAsync(cookie, "", "theme=dark&zone=Asia%2FKolkata")).Text);
+        var utc = Figure().Match((await GetAsync(cookie, "")).Text);
+        Assert.Equal(["Asia/Kolkata", "UTC"], new[] { there, utc }.Select(m => m.Groups["zone"].Value));
+        foreach (var shown in new[] { there, utc })
+        {
+            var at = DateTimeOffset.FromUnixTimeSeconds(long.Parse(shown.Groups["at"].Value));
+            var offset = shown == utc ? TimeSpan.Zero : TimeSpan.FromMinutes(330);
+            Assert.Equal($"{at.ToOffset(offset):HH:mm}", shown.Groups["time"].Value);
+        }
+    }
+
+    [GeneratedRegex(
+        "<th scope=\"col\">(?<zone>[A-Za-z/]+)</th>[^$]*?"
+            + "<tr data-t=(?<at>[0-9]+)><th scope=row>(?:<a href=\"[^\"]*\">)?(?<time>[0-9:]{5})"
+    )]
+    private static partial Regex Figure();
 
     [Theory]
     [InlineData("theme=pink&zone=UTC&times=ago", "theme")]

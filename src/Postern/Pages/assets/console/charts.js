@@ -34,10 +34,11 @@ function iso(seconds) {
   return new Date(seconds * 1000).toISOString().replace('.000', '');
 }
 
-// Hours and minutes; for more than two days, the day.
+// Hours and minutes in the viewer's time zone; for more than two days, the day.
+const zone = document.body.dataset.zone || 'UTC';
 const day = 86400;
 function tick(plot, at) {
-  const text = new Date(at * 1000).toISOString();
+  const text = new Date(at * 1000).toLocaleString('sv', { timeZone: zone });
   return plot.scales.x.max - plot.scales.x.min > 2 * day ? text.slice(5, 10) : text.slice(11, 16);
 }
 
@@ -46,6 +47,8 @@ function draw(figure) {
   const plot = figure.querySelector('.plot');
   if (!table) return;
   const { lines, data } = read(table);
+  // A point between two gaps has no line: it is seen only as a point.
+  const hasGaps = table.dataset.empty !== '0' && data[0].length <= 120;
   const grid = { stroke: colour('--border'), width: 1 };
   const axis = { stroke: colour('--muted-foreground'), grid, ticks: { show: false } };
   plot.hidden = false;
@@ -53,18 +56,18 @@ function draw(figure) {
   const chart = new uPlot({
     width: plot.clientWidth,
     height: 190,
-    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone === 'UTC' ? 'Etc/UTC' : zone),
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
     scales: { y: { range: (_, low, high) => [0, Math.max(1, high ?? 1) * 1.05] } },
     axes: [{ ...axis, values: (plot, splits) => splits.map((at) => tick(plot, at)) }, { ...axis, size: 58 }],
     series: [
-      { label: 'UTC', value: '{YYYY}-{MM}-{DD} {HH}:{mm}' },
+      { label: zone, value: '{YYYY}-{MM}-{DD} {HH}:{mm}' },
       ...lines.map((label, i) => ({
         label,
         stroke: colour(`--line-${i % 6}`),
         width: 2,
         dash: dashes[i % 6],
-        points: { size: 5 },
+        points: { size: 5, ...(hasGaps && { show: true }) },
         value: (_, value) => (value === null || value === undefined ? '–' : value.toLocaleString()),
       })),
     ],
