@@ -47,6 +47,19 @@ public sealed partial class DocumentWalkTests(DocumentWalkTests.World world) : I
             sed 's/.*"approval_request_id":"\([^"]*\)".*/\1/')
         """;
 
+    private const string Crowd = """
+        curl -s -X PUT $U/api/v1/agents/words -H "Authorization: Bearer $KEY" -d '{"kind":"pull"}'
+        for i in 1 2 3; do
+          curl -s $U/api/v1/runs -H "Authorization: Bearer $KEY" -d '{"agent":"words"}'
+        done
+        """;
+
+    /// <summary>The id that the page shows is of another refusal than the one of this server.</summary>
+    private const string Refused = """
+        AUD=$(command curl -si $U/api/v1/keys -H 'Authorization: Bearer wrong' | tr -d '\r' |
+            sed -n 's/^X-Refusal-Id: //p')
+        """;
+
     /// <summary>An agent whose work a worker fetches, and a run of it.</summary>
     private const string Work = """
         curl -s -X PUT $U/api/v1/agents/words -H "Authorization: Bearer $KEY" -d '{"kind":"pull"}'
@@ -56,6 +69,8 @@ public sealed partial class DocumentWalkTests(DocumentWalkTests.World world) : I
     /// <summary>What happens before a block: page, words of the block, commands.</summary>
     private static readonly (string Page, string Block, string Before)[] Between =
     [
+        ("access", "audit?id", Refused),
+        ("bulk", "WHAT=", Crowd),
         ("access", "keys rotate", "CI=$(postern keys create other | head -n 1)"),
         ("approvals", "BODY=", AskAgain),
         ("runs", "claim", Work),
@@ -68,11 +83,13 @@ public sealed partial class DocumentWalkTests(DocumentWalkTests.World world) : I
     ];
 
     /// <summary>What needs another's program, or is not for a shell that ends.</summary>
-    private static readonly string[] OfOthers = ["gh api", "stripe listen", "https://api.pagerduty.com"];
+    private static readonly string[] OfOthers = ["gh api", "stripe listen", "https://api.pagerduty.com", "--data DIR"];
 
     [Theory]
     [InlineData("access")]
+    [InlineData("agents")]
     [InlineData("approvals")]
+    [InlineData("bulk")]
     [InlineData("callbacks")]
     [InlineData("connect-curl")]
     [InlineData("connect-github")]
@@ -84,6 +101,7 @@ public sealed partial class DocumentWalkTests(DocumentWalkTests.World world) : I
     [InlineData("connect-slack")]
     [InlineData("connect-stripe")]
     [InlineData("deliveries")]
+    [InlineData("operating")]
     [InlineData("runs")]
     [InlineData("sessions")]
     [InlineData("triggers")]
@@ -102,14 +120,20 @@ public sealed partial class DocumentWalkTests(DocumentWalkTests.World world) : I
             pasted.Add("echo");
         }
         Assert.True(pasted.Count > 3, "the page has commands");
-        var script = string.Join('\n', pasted)
-            .Replace("https://example.com/hooks", world.Receiver.Url, Is)
-            .Replace("key_…", "$CI", Is)
-            .Replace("dlv_…", "$DLV", Is);
-        var (code, said) = await RunAsync(script);
+        var (code, said) = await RunAsync(Here(string.Join('\n', pasted)));
         Assert.True(code == 0, $"{page}.md: {code}\n{said}");
         foreach (var shown in blocks.Select(b => b.Groups["shown"].Value))
-            AssertShows(said, shown, page);
+            AssertShows(said, Here(shown.Replace("aud_01m8gzzs3per68f2671k1p2wsp", "…", Is)), page);
+
+        // What stands here in place of the page's example. The pages share a server, so the names of agents differ.
+        string Here(string text) =>
+            text.Replace("https://example.com/hooks", world.Receiver.Url, Is)
+                .Replace("https://agents.example.com/hook", world.Receiver.Url, Is)
+                .Replace("words", "words-" + page, Is)
+                .Replace("aud_01m8gzzs3per68f2671k1p2wsp", "$AUD", Is)
+                .Replace("key_…", "$CI", Is)
+                .Replace("dlv_…", "$DLV", Is)
+                .Replace("curl -si $U/api/v1/keys", "command curl -si $U/api/v1/keys", Is);
     }
 
     /// <summary>Both terminals of the walk through a relay.</summary>
