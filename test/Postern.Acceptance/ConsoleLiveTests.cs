@@ -144,7 +144,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         await page.Keyboard.PressAsync("?");
         await page.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "Turn shortcuts off" }).ClickAsync();
         await page.WaitForURLAsync(_server.Url + "/console/settings");
-        await page.GetByLabel("Keyboard shortcuts").UncheckAsync();
+        await page.GetByRole(AriaRole.Switch).UncheckAsync();
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Save" }).ClickAsync();
         await page.WaitForFunctionAsync("document.body.dataset.keys === 'off'");
         await page.Locator("main").FocusAsync();

@@ -74,7 +74,7 @@ public sealed class ConsoleWalkTests : IAsyncLifetime
         Assert.Contains("silent has the run (attempt 1); it was last heard of at", said, StringComparison.Ordinal);
         Assert.Contains("It ends in", said, StringComparison.Ordinal);
         await ClickAsync(_page.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "Cancel", Exact = true }));
-        Assert.Contains("That cannot be undone.", await SaidAsync(), StringComparison.Ordinal);
+        Assert.Contains("This cannot be undone.", await SaidAsync(), StringComparison.Ordinal);
 
         await OpenStuckAsync("asks");
         said = await _page.Locator("#why").InnerTextAsync();

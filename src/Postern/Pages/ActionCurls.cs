@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Postern.Access;
 using Postern.Agents;
 using Postern.Deliveries;
 using Postern.Dispatch;
@@ -123,6 +124,24 @@ internal static class ActionCurls
             links = now.Links,
         };
         return JsonSerializer.Serialize(body, WithoutNulls);
+    }
+
+    public static IReadOnlyList<(string Label, string Command)> Of(KeyRow key)
+    {
+        if (key.RevokedAt is not null)
+            return [];
+        var path = "/api/v1/keys/" + key.Id;
+        var found = new List<(string, string)>
+        {
+            ("Rotate", Curl.Send("POST", path + "/rotate", "{\"overlapSeconds\":86400}")),
+        };
+        if (key.Kind == "root")
+            return found;
+        // A key without scopes may do everything: the command then changes its name alone.
+        var changed = new { name = key.Name, scopes = key.Scopes.Count > 0 ? key.Scopes : null };
+        found.Add(("Save", Curl.Send("PATCH", path, JsonSerializer.Serialize(changed, WithoutNulls))));
+        found.Add(("Revoke", Curl.Send("DELETE", path)));
+        return found;
     }
 
     /// <param name="mayReplay">The button is drawn.</param>

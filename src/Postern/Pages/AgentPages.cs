@@ -164,8 +164,8 @@ internal sealed class AgentPages(
                 Title = "Remove an agent",
                 Text =
                     live.Count == 0
-                        ? $"{agent.Slug} takes no work afterwards. It has no live runs."
-                        : $"{agent.Slug} has {count} live runs: they fail. That cannot be undone.",
+                        ? $"{agent.Slug} gets no more work. It has no live runs."
+                        : $"{agent.Slug} has {count} live runs: they fail. This cannot be undone.",
                 Action = context.Of("/agents", agent.Slug) + "/delete",
                 Button = live.Count == 0 ? "Remove it now" : "Remove it and fail them",
                 Back = context.Of("/agents", agent.Slug),

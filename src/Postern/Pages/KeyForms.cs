@@ -157,7 +157,7 @@ internal sealed class KeyForms(PageWriter writer, FormWrites writes, KeyAdmin ad
                 Title = "Revoke a key",
                 Text =
                     $"{key.Id} is called “{key.Name}”. Its open streams, the tokens that it minted and its sessions of "
-                    + "this console end with it, within a second on every node. That cannot be undone.",
+                    + "this console end with it, within a second on every node. This cannot be undone.",
                 Action = path + "/revoke",
                 Button = "Revoke it now",
                 Back = path,

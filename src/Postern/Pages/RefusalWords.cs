@@ -25,55 +25,55 @@ internal sealed record RefusalWords(string Presented, string Takes, string ToDo)
     {
         ["missing"] = ("No credential was sent.", "Send one of those that the door takes."),
         ["malformed"] = (
-            "Something was sent that is neither a key nor a token.",
-            "Look at the header: the word Bearer, one blank, then the key or token, whole and without quotes."
+            "The text that was sent is neither a key nor a token.",
+            "Check the header: the word Bearer, one space, then the whole key or token without quotes."
         ),
         ["mistyped_key"] = (
-            "A text was sent that begins like a key, but its check letters are wrong.",
-            "It was cut or mistyped: copy the key again, whole."
+            "The text that was sent begins like a key, but its checksum is wrong.",
+            "It was cut or mistyped. Copy the whole key again."
         ),
         ["unknown_key"] = (
-            "A text was sent that is no key of any project here.",
-            "Is it of another server? Make a key, or rotate the one that is meant."
+            "The key that was sent belongs to no project of this server.",
+            "Check that it is a key of this server. Otherwise create a key, or rotate the right one."
         ),
-        ["revoked_key"] = (
-            "The key was sent after it was revoked.",
-            "Make another key for whoever sends this, or find out who does."
-        ),
+        ["revoked_key"] = ("The key was sent after it was revoked.", "Find the sender, and give it another key."),
         ["expired_key"] = (
-            "The key was sent after its end.",
-            "Make another key; a key that has ended can be lengthened on its page."
+            "The key was sent after it had expired.",
+            "Create another key, or set a later expiry on its page."
         ),
         ["rotated_key"] = (
             "The key's former secret was sent after the overlap of its rotation.",
-            "Give its new text to whoever sends this; it was shown when it was rotated. Lost: rotate it again."
+            "Give the sender the new text, which was shown at the rotation. If it is lost, rotate the key again."
         ),
         ["bad_signature"] = (
             "A token was sent that is not signed with the root key of its project, or does not name this server.",
             "Mint it here, or sign it with the present root key. After a rotation without overlap mint all anew."
         ),
-        ["expired"] = ("A token or session was sent after its end.", "Mint another; look at the clock of who mints."),
+        ["expired"] = (
+            "A token or session was sent after it had expired.",
+            "Mint another. Check the clock of the machine that mints."
+        ),
         ["revoked"] = (
-            "A token or session was sent that has been ended, or whose key or attempt has.",
-            "Mint another with a key that lives."
+            "The token or session was revoked, or its key or attempt has ended.",
+            "Mint another with a valid key."
         ),
         ["wrong_project"] = (
-            "A token of a project that there is not was sent.",
+            "The token belongs to a project that does not exist.",
             "Mint it with a key of the right server."
         ),
         ["wrong_kind"] = (
-            "A credential was sent that is of another kind than this door takes.",
-            "Send one that it takes."
+            "The credential is of a kind that this door does not take.",
+            "Send a credential that the door takes."
         ),
         ["wrong_secret"] = (
-            "A callback secret was sent that is none of any project.",
+            "The callback secret belongs to no project.",
             "Give the orchestrator one of the live callback secrets: they are listed under Keys."
         ),
         ["wrong_callback_token"] = (
-            "A callback token was sent that is not that of the run and attempt named beside it.",
+            "The callback token does not belong to the run and attempt that were named.",
             "Send the three headers as they came with the dispatch: token, run, attempt."
         ),
-        ["no_session"] = ("A cookie was sent whose session has ended, or never was.", "Sign in again."),
+        ["no_session"] = ("The session of the cookie has ended, or never existed.", "Sign in again."),
         ["other_identity"] = (
             "The proxy named another person than the one whose session it is, so the session was ended.",
             "Sign in again as the person whom the proxy names."
@@ -83,41 +83,41 @@ internal sealed record RefusalWords(string Presented, string Takes, string ToDo)
             "Nothing, if nobody here made that page: it is what the check is for."
         ),
         ["foreign_form"] = (
-            "A form came that is not from a page of the session.",
+            "The form is not from a page of the session.",
             "Open the page again and send it from there. Behind a proxy: is Postern:PublicUrl what people use?"
         ),
-        ["self_approval"] = ("Who asked a question answered it.", "Let somebody else decide."),
+        ["self_approval"] = ("The asker tried to decide its own question.", "Let somebody else decide."),
         ["too_many_failures"] = (
             "The address has sent more wrong credentials than Postern:RateLimits:FailuresPerMinute allows.",
-            "A right credential is still taken from there. Find what sends wrong ones: its rows have the same address."
+            "Valid credentials still work from there. Find who sends the wrong ones: the entries have the same address."
         ),
         ["rate_limited"] = (
-            "More requests came than the rate allows.",
-            "Let it wait for as long as Retry-After says; or raise Postern:RateLimits."
+            "There were more requests than the rate allows.",
+            "Wait as long as Retry-After says, or raise the limits in Postern:RateLimits."
         ),
         ["rate_limited_trigger"] = (
-            "More requests came than the trigger's rateLimit.",
-            "Raise it, or let the sender slow down."
+            "There were more requests than the trigger's rateLimit allows.",
+            "Raise it, or slow the sender down."
         ),
         ["in_flight_limit"] = (
-            "It was rightly signed, but all of the trigger's maxInFlight places were taken.",
-            "Look at what its runs wait for, or raise maxInFlight."
+            "The signature was valid, but all maxInFlight places of the trigger were taken.",
+            "Check what its runs wait for, or raise maxInFlight."
         ),
         ["no_signature"] = (
-            "No signature was sent, or not in the header that the trigger looks at.",
-            "Set the secret at the sender; and compare the header with the scheme that the trigger names."
+            "No signature was sent, or not in the header that the trigger reads.",
+            "Set the secret at the sender, and compare the header with the trigger's scheme."
         ),
         ["wrong_signature"] = (
-            "A signature was sent that none of the trigger's secrets makes of this body.",
-            "Put the same secret at both ends. If it is the same: a proxy changes the body, or the scheme is another."
+            "The signature fits none of the trigger's secrets and this body.",
+            "Use the same secret at both ends. If it is the same, a proxy changes the body, or the scheme differs."
         ),
         ["retired_secret"] = (
             "It was signed with a secret that the trigger had before its last changes.",
-            "Give the sender the present secret; or keep both in the trigger (secrets) until it has changed over."
+            "Give the sender the present secret, or keep both in the trigger (secrets) until the sender has changed."
         ),
         ["paused"] = (
-            "It was rightly signed, but the trigger is paused: the sender was told that there is none.",
-            "Start the trigger again: isActive true."
+            "The signature was valid, but the trigger is paused. The sender got the 404 of an unknown trigger.",
+            "Resume the trigger: isActive true."
         ),
     };
 
@@ -127,7 +127,7 @@ internal sealed record RefusalWords(string Presented, string Takes, string ToDo)
         {
             Audit.ScopeRefused when !Known.ContainsKey(reason) => (
                 $"{Who(row)} was sent. It is good, but does not give {reason}.",
-                "Send one that gives it; or widen the key's scopes on its page, if that is what it is for."
+                "Send one that gives it, or add the scope to the key on its page."
             ),
             Audit.InboundRefused when reason.StartsWith("signed_", StringComparison.Ordinal) => OfInstant(reason),
             "key.exposed" => (
@@ -136,10 +136,10 @@ internal sealed record RefusalWords(string Presented, string Takes, string ToDo)
             ),
             _ when Known.TryGetValue(reason, out var known) => known,
             Audit.RateRefused => (
-                $"{Who(row)} had come up to a limit: {reason}.",
-                "Let it wait, or raise the limit in the settings."
+                $"{Who(row)} reached a limit: {reason}.",
+                "Wait, or raise the limit in the settings."
             ),
-            _ => ($"{Who(row)} was sent; it was refused as {reason}.", "Look at what the door takes."),
+            _ => ($"{Who(row)} was sent; it was refused as {reason}.", "Check what the door takes."),
         };
     }
 

@@ -31,7 +31,7 @@ internal sealed class RunForms(PageWriter writer, FormWrites writes, RunFinder f
                 Title = "Cancel a run",
                 Text =
                     $"{run.Id} of {run.Agent} is {run.Status}. It ends as cancelled, and its agent is told. "
-                    + "That cannot be undone.",
+                    + "This cannot be undone.",
                 Action = path + "/cancel",
                 Button = "Cancel it now",
                 Back = path,

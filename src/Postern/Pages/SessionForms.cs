@@ -130,8 +130,8 @@ internal sealed class SessionForms(
             {
                 Title = "Close a session",
                 Text =
-                    $"{session.Name} takes no message afterwards and never opens again; its live run ends. "
-                    + "That cannot be undone.",
+                    $"{session.Name} takes no more messages and cannot be opened again. Its live run ends. "
+                    + "This cannot be undone.",
                 Action = path + "/close",
                 Button = "Close it now",
                 Back = path,

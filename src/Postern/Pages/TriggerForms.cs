@@ -135,7 +135,7 @@ internal sealed class TriggerForms(
                 Title = "Delete a trigger",
                 Text =
                     $"{trigger.Name.Scope} is removed with what it has captured, and its URL answers 404. "
-                    + $"What is under way ({trigger.InFlight}) goes on. That cannot be undone.",
+                    + $"What is under way ({trigger.InFlight}) goes on. This cannot be undone.",
                 Action = path + "/delete",
                 Button = "Delete it now",
                 Back = path,
