@@ -48,7 +48,8 @@ function draw(figure) {
   if (!table) return;
   const { lines, data } = read(table);
   // A point between two gaps has no line: it is seen only as a point.
-  const hasGaps = table.dataset.empty !== '0' && data[0].length <= 120;
+  const isSparse = data[1].filter((value) => value !== null).length * 2 < data[0].length;
+  const hasGaps = table.dataset.empty !== '0' && isSparse;
   const grid = { stroke: colour('--border'), width: 1 };
   const axis = { stroke: colour('--muted-foreground'), grid, ticks: { show: false } };
   plot.hidden = false;
