@@ -127,6 +127,7 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
     {
         if (!Pictured)
             return;
+        await page.EvaluateAsync(RenameMachine, Environment.MachineName);
         // The documents show one picture of a page. All forms of all pages are for people who check them.
         if (name is not null && form == "light-1280")
             await page.ScreenshotAsync(new() { Path = Path.Combine(Repository.File("docs"), $"console-{name}.png") });
@@ -134,6 +135,15 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
         var file = Path.Combine(Directory.CreateDirectory(Forms).FullName, $"{string.Join('-', words)}-{form}.png");
         await page.ScreenshotAsync(new() { Path = file });
     }
+
+    /// <summary>A picture does not show on which machine it was made.</summary>
+    private const string RenameMachine = """
+        name => {
+          const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          while (texts.nextNode())
+            texts.currentNode.data = texts.currentNode.data.replaceAll(name, 'node-1');
+        }
+        """;
 
     private static string Forms => Path.Combine(Path.GetTempPath(), "postern-pictures");
 
