@@ -95,6 +95,44 @@ public sealed class WritersContract
             server.SendAsync(HttpMethod.Put, "/api/v1/agents/" + slug, server.RootKey, agent);
     }
 
+    /// <summary>
+    /// A change that answers "changed" came before the deletion, and one that answers "made" came after it.
+    /// </summary>
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task What_was_deleted_is_not_written_anew_by_who_had_read_it(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        for (var i = 0; i < Rounds; i++)
+        {
+            var trigger = $"/api/triggers/user/u/d{i}";
+            await server.PostAsync(trigger, new { agent = "echo", promptTemplate = "x" });
+            await DeleteBesideAsync(trigger, new { maxInFlight = 7 });
+            var (agent, endpoint) = ($"/api/v1/agents/d{i}", $"/api/v1/webhook-endpoints/d{i}");
+            var of = new { kind = "http", url = "http://127.0.0.1:9/" };
+            var to = new { url = "http://127.0.0.1:9/", events = new[] { "run.*" } };
+            await server.SendAsync(HttpMethod.Put, agent, server.RootKey, of);
+            await DeleteBesideAsync(agent, of);
+            await server.SendAsync(HttpMethod.Put, endpoint, server.RootKey, to);
+            await DeleteBesideAsync(endpoint, to);
+        }
+
+        async Task DeleteBesideAsync(string path, object change)
+        {
+            var changes = Enumerable
+                .Range(0, 4)
+                .Select(_ => server.SendAsync(HttpMethod.Put, path, server.RootKey, change))
+                .ToList();
+            var deleted = await server.SendAsync(HttpMethod.Delete, path, server.RootKey);
+            Assert.True(deleted.Status is 200 or 204, deleted.ToString());
+            var answers = await Task.WhenAll(changes);
+            Assert.All(answers, a => Assert.True(a.Status is 200 or 201 or 404, a.ToString()));
+            var isMadeAnew = answers.Any(a => a.Status == 201);
+            Assert.Equal(isMadeAnew ? 200 : 404, (await server.GetAsync(path)).Status);
+        }
+    }
+
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]

@@ -90,6 +90,8 @@ internal sealed class TimeWorld : IAsyncDisposable
         "key_address",
         "UPDATE bulk_job SET lease_until",
         "INSERT INTO metric",
+        "DELETE FROM removed_trigger",
+        "DELETE FROM capture WHERE (project, id) IN",
         "DELETE FROM bulk_preview WHERE (project, mark) IN",
     ];
 
@@ -109,8 +111,23 @@ internal sealed class TimeWorld : IAsyncDisposable
         ];
         // Writes about the caller's refusal, and the node's own.
         var counted = _tables
-            .Where(t => t is not ("audit" or "key_address" or "metric" or "bulk_preview" or "node" or "hint_log"))
-            .Select(t => $"(SELECT COUNT(*) FROM {t})");
+            .Where(t =>
+                t
+                    is not (
+                        "audit"
+                        or "key_address"
+                        or "metric"
+                        or "bulk_preview"
+                        or "node"
+                        or "hint_log"
+                        or "removed_trigger"
+                    )
+            )
+            .Select(t =>
+                t == "capture"
+                    ? "(SELECT COUNT(*) FROM capture WHERE trigger_uid IN (SELECT uid FROM agent_trigger))"
+                    : $"(SELECT COUNT(*) FROM {t})"
+            );
         return await Server.Database.ReadAsync(tx =>
             tx.FirstAsync("SELECT " + string.Join(" + ", counted), r => r.GetInt64(0))
         );

@@ -97,7 +97,13 @@ internal sealed class EndpointActions(
     /// </summary>
     public async Task<Refusal?> DeleteAsync(ProjectCaller caller, string id, CancellationToken aborted)
     {
-        if (!await database.WriteAsync(tx => WebhookEndpoints.DeleteAsync(tx, caller.Project, id)))
+        var isDeleted = await database.WriteAsync(async tx =>
+        {
+            // A change that has read the endpoint would write it anew, with its old secret.
+            await ProjectQuota.LockAsync(tx, caller.Project);
+            return await WebhookEndpoints.DeleteAsync(tx, caller.Project, id);
+        });
+        if (!isDeleted)
             return Unknown;
         // In batches, because any number may wait. Nothing new is made for a removed endpoint. If the caller is
         // stopped, the remaining ones end by themselves when they are due.

@@ -109,6 +109,8 @@ internal sealed class AgentActions(
             // agent's.
             var live = await database.WriteAsync<List<Run>?>(async tx =>
             {
+                // A change that has read the agent would write it anew, with its old secret.
+                await ProjectQuota.LockAsync(tx, caller.Project);
                 if (!await AgentStore.LockAsync(tx, caller.Project, slug))
                     return null;
                 var found = await RunStore.LiveOfAgentAsync(tx, caller.Project, slug, LiveBatch);

@@ -87,6 +87,8 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
     /// </summary>
     public static async ValueTask<bool> DeleteAsync(Tx tx, Trigger t)
     {
+        // A change that has read the trigger would write it anew, and nobody would know that it is there again.
+        await ProjectQuota.LockAsync(tx, t.Project);
         tx.Notify(Topics.Doors);
         ListChanged(tx, t.Project);
         tx.Notify(Topics.Captures(t.Project, t.Uid));
