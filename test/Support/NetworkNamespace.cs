@@ -31,12 +31,14 @@ internal sealed class NetworkNamespace : IAsyncDisposable
                     $"link add {wire} type veth peer name {inner} netns {name}",
                     $"addr add {made.Outside}/30 dev {wire}",
                     $"link set {wire} up",
-                    $"-n {name} addr add 198.18.{third}.{fourth + 2}/30 dev {inner}",
-                    $"-n {name} link set {inner} up",
-                    $"-n {name} link set lo up",
                 ]
         )
-            await IpAsync(command);
+            await AsRootAsync("ip " + command);
+        foreach (
+            var command in (string[])
+                [$"addr add 198.18.{third}.{fourth + 2}/30 dev {inner}", $"link set {inner} up", "link set lo up"]
+        )
+            await made.RunAsync("ip " + command);
         return made;
     }
 
@@ -44,25 +46,28 @@ internal sealed class NetworkNamespace : IAsyncDisposable
     public async Task<string> ProgramAsync(string folder, string program)
     {
         var script = Path.Combine(folder, "inside.sh");
-        await File.WriteAllTextAsync(script, $"#!/bin/sh\nexec ip netns exec {_name} {program} \"$@\"\n");
+        await File.WriteAllTextAsync(script, $"#!/bin/sh\nexec {Enter} {program} \"$@\"\n");
         File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         return script;
     }
 
     /// <summary>Runs a command in the namespace, and returns its output.</summary>
-    public Task<string> RunAsync(string command) => IpAsync($"netns exec {_name} {command}");
+    public Task<string> RunAsync(string command) => AsRootAsync($"{Enter} {command}");
+
+    /// <summary>Only the network is entered: <c>ip netns exec</c> also mounts, which not every machine allows.</summary>
+    private string Enter => $"nsenter --net=/var/run/netns/{_name}";
 
     public async ValueTask DisposeAsync()
     {
         // The wire first: it takes its other end along. After the namespace it may be gone, or be going.
-        await IpAsync($"link del {_wire}");
-        await IpAsync($"netns del {_name}");
+        await AsRootAsync($"ip link del {_wire}");
+        await AsRootAsync($"ip netns del {_name}");
     }
 
-    private static async Task<string> IpAsync(string arguments)
+    private static async Task<string> AsRootAsync(string command)
     {
-        var isRoot = Environment.UserName == "root";
-        var start = new ProcessStartInfo(isRoot ? "ip" : "sudo", (isRoot ? "" : "-n ip ") + arguments)
+        var words = (Environment.UserName == "root" ? command : "sudo -n " + command).Split(' ', 2);
+        var start = new ProcessStartInfo(words[0], words[1])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -72,7 +77,7 @@ internal sealed class NetworkNamespace : IAsyncDisposable
         await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
         if (process.ExitCode != 0)
             throw new InvalidOperationException(
-                $"This test needs a network namespace, and this machine gives none: ip {arguments}: {await error}"
+                $"This test needs a network namespace, and this machine gives none: {command}: {await error}"
             );
         return await output;
     }

@@ -328,7 +328,7 @@ internal sealed class HistoryRoutes(
             response.ContentLength = body.Length;
             return HttpMethods.IsHead(request.Method)
                 ? Task.CompletedTask
-                : response.BodyWriter.WriteAsync(body, http.RequestAborted).AsTask();
+                : response.BodyWriter.WriteAsync(body).AsTask();
         }
 
         private static bool AcceptsGzip(HttpRequest request) =>

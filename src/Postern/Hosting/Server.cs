@@ -184,6 +184,9 @@ internal static class Server
         logging.ClearProviders();
         logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.Level));
         logging.AddFilter("Microsoft", LogLevel.Warning);
+        // Its lines about each request are not shown. While it may write any, the host makes a span for each request,
+        // also when no collector listens.
+        logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         if (options.Format == "json")
             logging.AddJsonConsole(json => json.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ");
         else
