@@ -122,6 +122,45 @@ public sealed class PlaneLoopTests
         Assert.Equal(1, transport.Tries);
     }
 
+    /// <summary>The envelopes of one lane run one after the other; each fault is of one of them.</summary>
+    [Fact]
+    public async Task A_lane_goes_on_behind_an_envelope_that_cannot_be_answered()
+    {
+        await using var server = await TestServer.StartAsync();
+        var lanes = server.App.Services.GetRequiredService<EnvelopeLanes>();
+        var now = server.Database.Now;
+        var answered = new TaskCompletionSource<int>();
+        Exception[] faults = [new InvalidOperationException("on purpose"), new OutOfMemoryException("on purpose")];
+        for (var seq = 1; seq <= 3; seq++)
+        {
+            var at = seq;
+            var head = new EnvelopeHead("rly_1", "pln_1", $"env_{seq}", seq, "a", now / 1000, 0, "", "");
+            var request = new RelayedRequest(
+                "POST",
+                "/inbound/user/u/none",
+                "192.0.2.1",
+                [],
+                ReadOnlyMemory<byte>.Empty
+            );
+            Assert.True(
+                lanes.Add(
+                    new EnvelopeWork(head, request, now + 60_000_000)
+                    {
+                        Answered = answer =>
+                        {
+                            if (at <= faults.Length)
+                                throw faults[at - 1];
+                            answered.TrySetResult(answer.Status);
+                            return Task.CompletedTask;
+                        },
+                    }
+                )
+            );
+        }
+        Assert.Equal(404, await answered.Task.WaitAsync(Patience));
+        await WaitFor.TrueAsync(() => Task.FromResult(lanes.Count == 0), Patience);
+    }
+
     /// <summary>The relay speaks, and nothing can be sent to it.</summary>
     private sealed class NoMemory(TimeProvider clock) : IRelayTransport
     {
