@@ -54,7 +54,7 @@ internal sealed class NetworkNamespace : IAsyncDisposable
     /// <summary>Runs a command in the namespace, and returns its output.</summary>
     public Task<string> RunAsync(string command) => AsRootAsync($"{Enter} {command}");
 
-    /// <summary>Only the network is entered: <c>ip netns exec</c> also mounts, which not every machine allows.</summary>
+    /// <summary>Enters only the network: <c>ip netns exec</c> also mounts, which some machines forbid.</summary>
     private string Enter => $"nsenter --net=/var/run/netns/{_name}";
 
     public async ValueTask DisposeAsync()
