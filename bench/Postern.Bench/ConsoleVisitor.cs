@@ -47,7 +47,8 @@ internal sealed partial class ConsoleVisitor
     {
         using var page = await SendAsync(path, HttpCompletionOption.ResponseContentRead);
         var html = await page.Content.ReadAsStringAsync();
-        var bytes = page.Content.Headers.ContentLength ?? html.Length;
+        using var packed = await SendAsync(path, HttpCompletionOption.ResponseContentRead, "br");
+        var bytes = (long)(await packed.Content.ReadAsByteArrayAsync()).Length;
         var files = new Queue<string>(Files().Matches(html).Select(m => m.Groups[1].Value).Distinct());
         var seen = new HashSet<string>(files, StringComparer.Ordinal);
         while (files.TryDequeue(out var file))
