@@ -14,9 +14,6 @@ internal sealed class AccessRetention(
     ILogger<AccessRetention> log
 ) : PollingLoop(clock, log)
 {
-    /// <summary>It has no deadlines; it only removes rows.</summary>
-    protected override Task PollAsync(CancellationToken stop) => Task.CompletedTask;
-
     protected override async Task SweepAsync(CancellationToken stop)
     {
         var auditBefore = database.Now - (options.Retention.AuditDays * 86_400_000_000L);

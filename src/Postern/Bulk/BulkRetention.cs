@@ -14,9 +14,6 @@ internal sealed class BulkRetention(
     /// <summary>30 days, in microseconds.</summary>
     private const long KeptFor = 30L * 86_400_000_000;
 
-    /// <summary>It has no deadlines; it only removes rows.</summary>
-    protected override Task PollAsync(CancellationToken stop) => Task.CompletedTask;
-
     protected override async Task SweepAsync(CancellationToken stop)
     {
         await OneAsync("bulk_preview", () => previews.RemoveOldAsync(stop));

@@ -8,9 +8,6 @@ internal sealed class ConsoleRetention(Database database, TimeProvider clock, IL
 {
     private const long Day = 86_400_000_000;
 
-    /// <summary>It has no deadlines; it only removes rows.</summary>
-    protected override Task PollAsync(CancellationToken stop) => Task.CompletedTask;
-
     protected override Task SweepAsync(CancellationToken stop) =>
         OldRows.RemoveAsync(database, "console_once", "project, session, once", "at", database.Now - Day, stop);
 }

@@ -20,8 +20,8 @@ internal sealed class SessionRetention(
 {
     private const int SweepBatch = 1000;
 
-    /// <summary>It has no deadlines; it only removes rows.</summary>
-    protected override Task PollAsync(CancellationToken stop) => Task.CompletedTask;
+    /// <summary>Up to a hundred sessions are removed side by side, each with so many commands.</summary>
+    private const int RunsTogether = 10;
 
     protected override async Task SweepAsync(CancellationToken stop)
     {
@@ -59,10 +59,10 @@ internal sealed class SessionRetention(
         return deleted;
     }
 
-    /// <summary>Each run is deleted by itself; those of a page share commits.</summary>
+    /// <summary>Each run is deleted by itself; a few at a time, so that they share commits.</summary>
     private async Task DeleteRunsAsync(SessionRef name, CancellationToken stop)
     {
-        var ended = await runs.EndedOfSessionAsync(name.Project, name.Id, Page);
+        var ended = await runs.EndedOfSessionAsync(name.Project, name.Id, RunsTogether);
         while (ended.Count > 0 && !stop.IsCancellationRequested)
         {
             await Task.WhenAll(
@@ -77,7 +77,7 @@ internal sealed class SessionRetention(
                     )
                 )
             );
-            ended = await runs.EndedOfSessionAsync(name.Project, name.Id, Page);
+            ended = await runs.EndedOfSessionAsync(name.Project, name.Id, RunsTogether);
         }
     }
 }

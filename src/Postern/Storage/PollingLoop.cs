@@ -20,7 +20,8 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
 
     protected ILogger Log { get; } = log;
 
-    protected abstract Task PollAsync(CancellationToken stop);
+    /// <summary>Settles what is overdue. A loop without deadlines only removes rows.</summary>
+    protected virtual Task PollAsync(CancellationToken stop) => Task.CompletedTask;
 
     /// <summary>
     /// Settles everything that is due, page after page. The items of a page run together, so that they share commits.

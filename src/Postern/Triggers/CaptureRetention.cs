@@ -19,9 +19,6 @@ internal sealed class CaptureRetention(
 {
     private const int Keys = 1000;
 
-    /// <summary>It has no deadlines; it only removes rows.</summary>
-    protected override Task PollAsync(CancellationToken stop) => Task.CompletedTask;
-
     protected override async Task SweepAsync(CancellationToken stop)
     {
         foreach (var (project, uid) in await TriggersAsync())
