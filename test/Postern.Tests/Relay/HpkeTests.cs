@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Postern.Relay.Protocol;
 
 namespace Postern.Tests.Relay;
@@ -38,7 +39,7 @@ public sealed class HpkeTests
         using var ephemeral = P256Key.FromBytes(Convert.FromHexString(EphemeralKey));
         using var recipient = P256Key.FromBytes(Convert.FromHexString(RecipientKey));
         var shared = Hpke.SharedSecret(
-            ephemeral.AgreeWith(recipient.Public),
+            ephemeral.AgreeWith(recipient.Public.Point),
             ephemeral.Public.Point,
             recipient.Public.Point
         );
@@ -51,7 +52,9 @@ public sealed class HpkeTests
     [Fact]
     public void Seals_and_opens_as_the_vector_does()
     {
-        using var ephemeral = P256Key.FromBytes(Convert.FromHexString(EphemeralKey));
+        using var ephemeral = ECDiffieHellman.Create(
+            new ECParameters { Curve = ECCurve.NamedCurves.nistP256, D = Convert.FromHexString(EphemeralKey) }
+        );
         using var recipient = P256Key.FromBytes(Convert.FromHexString(RecipientKey));
         var made = Hpke.Seal(ephemeral, recipient.Public, Info, Associated, Plain);
         Assert.Equal(EphemeralPoint, Convert.ToHexStringLower(made.Enc));
@@ -93,5 +96,44 @@ public sealed class HpkeTests
         Assert.Null(P256PublicKey.TryParse(key.Public.Text[..^1] + "="));
         Assert.Null(P256PublicKey.TryParse(key.Public.Text + "A"));
         Assert.Equal(key.Public.Text, P256PublicKey.TryParse(key.Public.Text)?.Text);
+    }
+
+    /// <summary>A key of a plane is read once; more keys than are kept are read as well.</summary>
+    [Fact]
+    public void A_stored_key_is_read_once_and_any_number_of_them_works()
+    {
+        using var plane = P256Key.Make();
+        var first = P256PublicKey.OfStored(plane.Public.Text);
+        Assert.Equal(plane.Public.Text, first.Text);
+        Assert.Same(first, P256PublicKey.OfStored(plane.Public.Text));
+        Parallel.For(
+            0,
+            1_500,
+            _ =>
+            {
+                using var other = P256Key.Make();
+                var made = Hpke.Seal(P256PublicKey.OfStored(other.Public.Text), Info, Associated, Plain);
+                Assert.Equal(Plain, Hpke.Open(other, Info, Associated, made.Enc, made.Text));
+            }
+        );
+        Assert.NotSame(first, P256PublicKey.OfStored(plane.Public.Text));
+        Assert.Throws<InvalidOperationException>(() => P256PublicKey.OfStored("no key"));
+    }
+
+    /// <summary>Many threads seal to one plane with one object of its key, and many open with one private key.</summary>
+    [Fact]
+    public void One_key_serves_many_threads()
+    {
+        using var recipient = P256Key.Make();
+        Parallel.For(
+            0,
+            2_000,
+            new ParallelOptions { MaxDegreeOfParallelism = 16 },
+            _ =>
+            {
+                var made = Hpke.Seal(recipient.Public, Info, Associated, Plain);
+                Assert.Equal(Plain, Hpke.Open(recipient, Info, Associated, made.Enc, made.Text));
+            }
+        );
     }
 }

@@ -37,7 +37,7 @@ internal static class Hpke
     /// </summary>
     public static MessageKey Agree(P256PublicKey recipient, ReadOnlySpan<byte> info)
     {
-        using var ephemeral = P256Key.Make();
+        using var ephemeral = ECDiffieHellman.Create(ECCurve.NamedCurves.nistP256);
         return Agree(ephemeral, recipient, info);
     }
 
@@ -54,17 +54,17 @@ internal static class Hpke
 
     /// <summary>Seals under a given key pair, which must be used only once.</summary>
     internal static Sealed Seal(
-        P256Key ephemeral,
+        ECDiffieHellman ephemeral,
         P256PublicKey recipient,
         ReadOnlySpan<byte> info,
         ReadOnlySpan<byte> associated,
         ReadOnlySpan<byte> plain
     ) => Seal(Agree(ephemeral, recipient, info), associated, plain);
 
-    private static MessageKey Agree(P256Key ephemeral, P256PublicKey recipient, ReadOnlySpan<byte> info)
+    private static MessageKey Agree(ECDiffieHellman ephemeral, P256PublicKey recipient, ReadOnlySpan<byte> info)
     {
-        var enc = ephemeral.Public.Point.ToArray();
-        var shared = SharedSecret(ephemeral.AgreeWith(recipient), enc, recipient.Point);
+        var enc = P256PublicKey.PointOf(ephemeral.ExportParameters(includePrivateParameters: false));
+        var shared = SharedSecret(ephemeral.DeriveRawSecretAgreement(recipient.Peer), enc, recipient.Point);
         var (key, nonce) = Schedule(shared, info);
         return new MessageKey(enc, key, nonce);
     }
@@ -78,9 +78,18 @@ internal static class Hpke
         ReadOnlySpan<byte> text
     )
     {
-        if (text.Length < TagSize || P256PublicKey.TryParse(enc) is not { } sender)
+        if (text.Length < TagSize || enc.Length != P256PublicKey.Size || enc[0] != 4)
             return null;
-        var shared = SharedSecret(recipient.AgreeWith(sender), enc, recipient.Public.Point);
+        byte[] agreed;
+        try
+        {
+            agreed = recipient.AgreeWith(enc);
+        }
+        catch (CryptographicException)
+        {
+            return null;
+        }
+        var shared = SharedSecret(agreed, enc, recipient.Public.Point);
         var (key, nonce) = Schedule(shared, info);
         var plain = new byte[text.Length - TagSize];
         using var aes = new AesGcm(key, TagSize);

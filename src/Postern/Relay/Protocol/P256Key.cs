@@ -57,11 +57,13 @@ internal sealed class P256Key : IDisposable
     /// <summary>
     /// The x-coordinate of the shared point. Keys are derived from it; it is never used as a key itself.
     /// </summary>
-    public byte[] AgreeWith(P256PublicKey other)
+    /// <param name="point">The other side's public key, uncompressed.</param>
+    /// <exception cref="CryptographicException">The point is not on the curve.</exception>
+    public byte[] AgreeWith(ReadOnlySpan<byte> point)
     {
-        using var theirs = ECDiffieHellman.Create(other.ToParameters());
+        using var theirs = P256PublicKey.PeerOf(point);
         lock (_opening)
-            return _opener.DeriveRawSecretAgreement(theirs.PublicKey);
+            return _opener.DeriveRawSecretAgreement(theirs);
     }
 
     public void Dispose()

@@ -24,7 +24,7 @@ internal static class ArrivalRows
     {
         if (await RelayPlaneStore.LockAsync(tx, plane) is not { RevokedAt: null } row)
             return [.. batch.Select(_ => PlacedEnvelope.Not(new StoreOutcome.NoPlane()))];
-        var open = P256PublicKey.TryParse(row.OpenKey)!;
+        var open = P256PublicKey.OfStored(row.OpenKey);
         var lanes = new LaneCounts();
         var (placed, rows, all) = (new List<PlacedEnvelope>(batch.Count), new List<NewRow>(), BacklogChange.None);
         foreach (var arrival in batch)

@@ -24,8 +24,8 @@ internal sealed class WaitingArrival(NewEnvelope envelope, long retention)
     /// </summary>
     public void Prepare()
     {
-        if (P256PublicKey.TryParse(envelope.OpenKey) is { } open)
-            _prepared = EnvelopeSeal.Agree(open);
+        if (envelope.OpenKey is { } open)
+            _prepared = EnvelopeSeal.Agree(P256PublicKey.OfStored(open));
     }
 
     /// <summary>
