@@ -14,6 +14,7 @@ namespace Postern.Bench;
 /// </summary>
 internal static class ApprovalMeasurements
 {
+    private const int WarmUps = 3;
     private const int Rounds = 3;
     private const int Seconds = 2;
     private const int Connections = 64;
@@ -26,7 +27,7 @@ internal static class ApprovalMeasurements
         await using (var first = await Child.StartAsync($"serve {folder}/data", Measurements.NoLimits))
         {
             using var maker = Measurements.Client(first, first.RootKey);
-            await MakeAsync(maker, Slice * (Rounds + 1));
+            await MakeAsync(maker, Slice * (WarmUps + Rounds));
             await first.StopAsync();
         }
         // The limit begins where the server begins: on a copy of the same file.
@@ -34,10 +35,11 @@ internal static class ApprovalMeasurements
             File.Copy($"{folder}/data/postern.db", $"{folder}/bare{i}.db");
 
         await using var server = await Child.StartAsync($"serve {folder}/data", Measurements.NoLimits);
-        await Wrk.RunAsync(server.Url, Seconds, Connections, null, Script(folder, 0));
+        for (var slice = 0; slice < WarmUps; slice++)
+            await Wrk.RunAsync(server.Url, Seconds, Connections, null, Script(folder, slice));
         var rounds = new List<Wrk>();
-        for (var round = 1; round <= Rounds; round++)
-            rounds.Add(await Wrk.RunAsync(server.Url, Seconds, Connections, null, Script(folder, round)));
+        for (var slice = WarmUps; slice < WarmUps + Rounds; slice++)
+            rounds.Add(await Wrk.RunAsync(server.Url, Seconds, Connections, null, Script(folder, slice)));
         if (rounds.Sum(r => r.Failed) > 0)
             throw new InvalidOperationException(
                 $"{rounds.Sum(r => r.Failed)} decisions were refused, or a round had too few runs"

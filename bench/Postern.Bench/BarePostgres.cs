@@ -14,11 +14,13 @@ internal sealed class BarePostgres : IAsyncDisposable
 {
     private const int Loops = 64;
     private const int Rounds = 3;
+    private const int WarmUps = 4;
 
     /// <summary>
-    /// What is measured is divided: a part to warm up, one for each round of the server and of each kind of loop.
+    /// What is measured is divided: a part for each time that warms up, one for each round of the server and of each
+    /// kind of loop.
     /// </summary>
-    public const int Slices = 1 + (3 * Rounds);
+    public const int Slices = WarmUps + (3 * Rounds);
 
     private readonly NpgsqlDataSource _source;
 
@@ -49,7 +51,7 @@ internal sealed class BarePostgres : IAsyncDisposable
     /// <summary>The server and the loops in turn, in rounds; says the medians and their ratios.</summary>
     /// <param name="what">What one of them is.</param>
     /// <param name="url">The server's.</param>
-    /// <param name="script">What is sent to the server, by the number of the round; 0 warms it up.</param>
+    /// <param name="script">What is sent to the server, by the number of the slice.</param>
     /// <param name="rows">
     /// The rows of one, by the number of the slice and of the time; null: the slice is used up.</param>
     /// <param name="seconds">How long each lasts.</param>
@@ -61,12 +63,13 @@ internal sealed class BarePostgres : IAsyncDisposable
         int seconds = 5
     )
     {
-        await Wrk.RunAsync(url, 2, Loops, null, script(0));
+        for (var slice = 0; slice < WarmUps; slice++)
+            await Wrk.RunAsync(url, seconds, Loops, null, script(slice));
         var (ours, alone, batched) = (new List<Wrk>(), new List<double>(), new List<double>());
-        for (var round = 1; round <= Rounds; round++)
+        for (var slice = WarmUps; slice < WarmUps + Rounds; slice++)
         {
-            ours.Add(await Wrk.RunAsync(url, seconds, Loops, null, script(round)));
-            var (first, second) = (Rounds + round, (2 * Rounds) + round);
+            ours.Add(await Wrk.RunAsync(url, seconds, Loops, null, script(slice)));
+            var (first, second) = (slice + Rounds, slice + (2 * Rounds));
             alone.Add(await RunAsync(seconds, n => rows(first, n), StatementsAsync));
             batched.Add(await RunAsync(seconds, n => rows(second, n), BatchAsync));
         }

@@ -43,7 +43,7 @@ internal static class FloodMeasurements
         var steady = Script(folder, "steady", PauseMilliseconds);
         var flood = Script(folder, "flood", FloodPauseMilliseconds);
 
-        await Wrk.RunAsync(url, 2, Connections, server.RootKey, steady);
+        await Wrk.RunAsync(url, Measurements.WarmSeconds, Connections, server.RootKey, steady);
         var (quiet, beside) = (new List<double>(), new Dictionary<string, List<double>>(StringComparer.Ordinal));
         foreach (
             var (name, credential) in ((string, string)[])[("wrong keys", wrong), ("a token over its rate", token)]

@@ -30,7 +30,13 @@ internal static class InboundMeasurements
             File.Copy($"{folder}/data/postern.db", $"{folder}/bare{i}.db");
 
         await using var server = await Child.StartAsync($"serve {folder}/data", Measurements.NoLimits);
-        await Wrk.RunAsync(server.Url, 2, Connections, null, Webhooks.Script(folder, 0, Slice, Triggers));
+        await Wrk.RunAsync(
+            server.Url,
+            Measurements.WarmSeconds,
+            Connections,
+            null,
+            Webhooks.Script(folder, 0, Slice, Triggers)
+        );
         var rounds = new List<Wrk>();
         for (var round = 1; round <= Rounds; round++)
             rounds.Add(

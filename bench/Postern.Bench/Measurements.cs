@@ -11,6 +11,12 @@ internal static class Measurements
     private const int Seconds = 5;
     private const int Connections = 64;
 
+    /// <summary>
+    /// How long a server is under load before it is measured. Meanwhile the runtime compiles again what runs often; a
+    /// server runs for days.
+    /// </summary>
+    public const int WarmSeconds = 15;
+
     public static async Task<int> RunAsync(string[] only)
     {
         var all = new (string Name, Func<string, Task> Measure)[]
@@ -89,8 +95,8 @@ internal static class Measurements
         await File.WriteAllBytesAsync($"{folder}/bytes", bytes);
         await using var bare = await Child.StartAsync($"bare {folder}/bytes");
         var (ours, limit) = (new List<double>(), new List<double>());
-        await Wrk.RunAsync(server.Url + path, 2, Connections, server.RootKey);
-        await Wrk.RunAsync(bare.Url + "/bytes", 2, Connections);
+        await Wrk.RunAsync(server.Url + path, WarmSeconds, Connections, server.RootKey);
+        await Wrk.RunAsync(bare.Url + "/bytes", WarmSeconds, Connections);
         for (var round = 0; round < Rounds; round++)
         {
             var mine = await Wrk.RunAsync(server.Url + path, Seconds, Connections, server.RootKey);
@@ -114,7 +120,7 @@ internal static class Measurements
         await StartSessionAsync(http);
         var url = server.Url + "/realtime/v1/sessions/bench/out/append";
         var script = Wrk.Post(folder, 200);
-        await Wrk.RunAsync(url, 2, Connections, server.RootKey, script);
+        await Wrk.RunAsync(url, WarmSeconds, Connections, server.RootKey, script);
         var runs = new List<Wrk>();
         for (var round = 0; round < Rounds; round++)
             runs.Add(await Wrk.RunAsync(url, Seconds, Connections, server.RootKey, script));
@@ -137,7 +143,7 @@ internal static class Measurements
         Say("p99", Median(runs.Select(r => r.P99Milliseconds)), "ms", "target < 20 ms");
         await File.WriteAllBytesAsync($"{folder}/bytes", []);
         await using var bare = await Child.StartAsync($"bare {folder}/bytes");
-        await Wrk.RunAsync(bare.Url + "/post", 2, Connections, null, script);
+        await Wrk.RunAsync(bare.Url + "/post", WarmSeconds, Connections, null, script);
         Say(
             "the same POST to a bare endpoint that does nothing",
             (await Wrk.RunAsync(bare.Url + "/post", Seconds, Connections, null, script)).PerSecond,
@@ -155,7 +161,7 @@ internal static class Measurements
         for (var i = 0; i < Connections; i++)
             ids.Add(await StartSessionAsync(http, "bench" + i));
         var script = AppendsOfManySessions(folder, server.RootKey, Connections);
-        await Wrk.RunAsync(server.Url, 2, Connections, null, script);
+        await Wrk.RunAsync(server.Url, WarmSeconds, Connections, null, script);
         var (runs, limit) = (new List<Wrk>(), new List<double>());
         for (var round = 0; round < Rounds; round++)
         {

@@ -62,7 +62,7 @@ internal static class PartitionMeasurements
         for (var i = 0; i < Connections; i++)
             await Measurements.StartSessionAsync(http, "bench" + i);
         var script = Measurements.AppendsOfManySessions(folder, key, Connections);
-        await Wrk.RunAsync(server.Url, 2, Connections, null, script);
+        await Wrk.RunAsync(server.Url, Measurements.WarmSeconds, Connections, null, script);
         var run = await Wrk.RunAsync(server.Url, Seconds, Connections, null, script);
         return run.Failed > 0 ? throw new InvalidOperationException("appends failed") : run.PerSecond;
     }

@@ -59,7 +59,7 @@ internal static class RelayMeasurements
 
         async Task SayAsync(string what, Func<int, string> script)
         {
-            await Wrk.RunAsync(pair.Relay.Url, 2, Connections, null, script(0));
+            await Wrk.RunAsync(pair.Relay.Url, Measurements.WarmSeconds, Connections, null, script(0));
             var runs = new List<Wrk>();
             for (var round = 1; round <= Rounds; round++)
                 runs.Add(await Wrk.RunAsync(pair.Relay.Url, Seconds, Connections, null, script(round)));

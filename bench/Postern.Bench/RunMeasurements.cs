@@ -32,7 +32,7 @@ internal static class RunMeasurements
         await using var server = await Child.StartAsync($"serve {folder}/data", Measurements.NoLimits);
         using var http = Measurements.Client(server, key);
         var script = Script(folder, ids, secret);
-        await Wrk.RunAsync(server.Url, 2, Connections, null, script(0));
+        await Wrk.RunAsync(server.Url, Measurements.WarmSeconds, Connections, null, script(0));
         var rounds = new List<Wrk>();
         for (var round = 1; round <= Rounds; round++)
             rounds.Add(await Wrk.RunAsync(server.Url, Seconds, Connections, null, script(round)));
