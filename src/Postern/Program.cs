@@ -24,6 +24,6 @@ catch (Exception fault)
                 or DbException
     )
 {
-    await Console.Error.WriteLineAsync("postern: " + StartFault.Explain(fault));
+    Terminal.WriteError("postern: " + StartFault.Explain(fault));
     return 2;
 }

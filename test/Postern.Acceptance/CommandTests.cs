@@ -224,6 +224,36 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(HttpStatusCode.NotFound, (await after.GetAsync("/sessions/later/history")).StatusCode);
     }
 
+    /// <summary>A variable of a script that is not set must not make a key, and no name moves the terminal.</summary>
+    [Fact]
+    public async Task Commands_take_only_what_the_routes_take_and_show_names_on_one_line()
+    {
+        await using var server = await ServeAsync();
+        foreach (
+            var (arguments, words) in ((string, string)[])
+                [
+                    ("keys create \"\"", "The name must have 1 to 128"),
+                    ($"keys create {new string('a', 129)}", "The name must have 1 to 128"),
+                    ("keys create x --for 0s", "--for must be longer"),
+                    ("token mint --scopes read:runs --for 0s", "--for must be longer"),
+                    ("projects create \" \"", "The name must have 1 to 128"),
+                ]
+        )
+        {
+            var (code, output, error) = await PosternCommand.RunAsync($"{arguments} --data {Data}");
+            Assert.True(code == 2 && output.Length == 0 && error.Contains(words, StringComparison.Ordinal), error);
+        }
+        using var http = server.Client(server.RootKey);
+        var made = await http.PostAsJsonAsync("/api/v1/keys", new { name = "a\nkey_forged\r\u001b[1A" });
+        Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+        var listed = (await PosternCommand.RunAsync($"keys list --data {Data}")).Out;
+        Assert.Contains("a key_forged\\u{000d}\\u{001b}[1A  (all rights)\n", listed, StringComparison.Ordinal);
+        Assert.Equal(2, listed.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        var root = listed.Split('\n').Single(l => l.Contains("  root  ", StringComparison.Ordinal)).Split(' ')[0];
+        var late = await PosternCommand.RunAsync($"keys rotate {root} --overlap 31d --data {Data}");
+        Assert.Equal((2, true), (late.Code, late.Error.Contains("cannot exceed 30d", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task The_doctor_finds_what_is_wrong_and_says_what_to_do()
     {

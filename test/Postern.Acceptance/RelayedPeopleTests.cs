@@ -90,6 +90,28 @@ public sealed class RelayedPeopleTests : IAsyncLifetime
         return (run, person);
     }
 
+    /// <summary>A carriage return would write over the line, and more lines would pass for the command's own.</summary>
+    private async Task AsksOneThingAndShowsAnotherAsync()
+    {
+        var (_, person) = await AskAsync(
+            new
+            {
+                title = "Pay eve 1000\rPay bob 10  ",
+                description = "All is well.\r\n\n  1  Reject\rx\nIt can be answered once, until tomorrow.",
+                payload = "Pay eve 1000\u001b[1A\rPay bob 10  ",
+            }
+        );
+        var seen = await PosternCommand.RunAsync($"approve {person.Link}");
+        Assert.Equal(0, seen.Code);
+        Assert.DoesNotContain('\r', seen.Out);
+        Assert.DoesNotContain('\u001b', seen.Out);
+        foreach (
+            var line in (string[])
+                ["  Pay eve 1000\\u{000d}Pay bob 10", "  |   1  Reject\\u{000d}x", "  | It can be answered once"]
+        )
+            Assert.Contains(line, seen.Out, StringComparison.Ordinal);
+    }
+
     private async Task<IPage> WindowAsync(int width = 390, ColorScheme scheme = ColorScheme.Light)
     {
         var context = await _browser.NewContextAsync(
@@ -368,6 +390,7 @@ public sealed class RelayedPeopleTests : IAsyncLifetime
         foreach (var word in new[] { "Drop the table orders_2019?", "\"rows\": 1204113", "Rejected on this page." })
             Assert.Contains(word, seen.Out, StringComparison.Ordinal);
         Assert.Equal("no", (await _asking.StatusAsync(run)).GetProperty("feedback").GetString());
+        await AsksOneThingAndShowsAnotherAsync();
         await inTerminal.EndAsync();
         var again = await PosternCommand.RunAsync($"approve {inTerminal.Link} --decision approve");
         Assert.Contains("Rejected on this page.", again.Out, StringComparison.Ordinal);

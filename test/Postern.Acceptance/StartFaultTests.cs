@@ -88,6 +88,9 @@ public sealed partial class StartFaultTests : IDisposable
         var file = Path.Combine(_folder, "a-file");
         await File.WriteAllTextAsync(file, "");
         await RefusesAsync($"serve --data {file}", "is a file: name a folder with --data");
+        var doctor = await PosternCommand.RunAsync($"doctor --data {file}");
+        Assert.Equal(1, doctor.Code);
+        Assert.Contains("is a file: name a folder with --data", doctor.Out, StringComparison.Ordinal);
         await RefusesAsync("serve --data /proc/none/of/this", "cannot be made");
         foreach (
             var (name, content, words) in ((string, string?, string)[])
@@ -126,6 +129,86 @@ public sealed partial class StartFaultTests : IDisposable
             $"serve --data {Data} --database {url.Replace("://", "://nobody_", StringComparison.Ordinal)}",
             "PostgreSQL refuses"
         );
+    }
+
+    /// <summary>The key is in the database by then, and no later start prints it.</summary>
+    [Fact]
+    public async Task A_first_start_that_fails_after_it_made_the_root_key_prints_it()
+    {
+        var failed = await PosternCommand.RunAsync(
+            $"serve --data {Data} --urls http://127.0.0.1:0 --relay http://127.0.0.1:1"
+        );
+        Assert.Equal((2, true), (failed.Code, failed.Error.Contains("was not joined", StringComparison.Ordinal)));
+        var key = failed.Out.Split("export KEY=")[1].Split('\n')[0];
+        await using var server = await ServerProcess.StartAsync($"--data {Data} --urls http://127.0.0.1:0");
+        Assert.DoesNotContain("pst_root_", server.Output, StringComparison.Ordinal);
+        using var http = server.Client(key);
+        Assert.Equal(System.Net.HttpStatusCode.OK, (await http.GetAsync("/api/v1/keys")).StatusCode);
+    }
+
+    /// <summary>It would fail at the first character that the encoding has not, long after the start.</summary>
+    [Theory]
+    [InlineData("LATIN1")]
+    [InlineData("SQL_ASCII")]
+    public async Task A_database_that_cannot_hold_every_text_is_refused_before_anything_is_made_in_it(string encoding)
+    {
+        var there = new Npgsql.NpgsqlConnectionStringBuilder(PostgresServer.NewDatabase());
+        var name = "enc_" + Guid.NewGuid().ToString("N");
+        await using var source = Npgsql.NpgsqlDataSource.Create(there.ToString());
+        await using (
+            var make = source.CreateCommand(
+                $"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+            )
+        )
+            await make.ExecuteNonQueryAsync();
+        var url = $"postgres://{there.Username}@{there.Host}:{there.Port}/{name}";
+        await RefusesAsync($"serve --data {Data} --database {url}", $"has the encoding {encoding}");
+        var doctor = await PosternCommand.RunAsync(
+            $"doctor --data {Data} --database {url} --urls http://127.0.0.1:{PostgresServer.FreePort()}",
+            new Dictionary<string, string> { ["POSTERN_MASTER_KEY"] = Master }
+        );
+        Assert.Equal(1, doctor.Code);
+        Assert.Contains($"has the encoding {encoding}", doctor.Out, StringComparison.Ordinal);
+        Assert.Contains("empty: the first start makes its tables", doctor.Out, StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// The doctor is right about a database server: before the first start, beside a server, without writes.
+    /// </summary>
+    [Fact]
+    public async Task The_doctor_tells_an_empty_database_a_running_server_and_one_that_takes_no_writes()
+    {
+        var there = new Npgsql.NpgsqlConnectionStringBuilder(PostgresServer.NewDatabase());
+        var url = $"postgres://{there.Username}@{there.Host}:{there.Port}/{there.Database}";
+        var environment = new Dictionary<string, string> { ["POSTERN_MASTER_KEY"] = Master };
+        await DoctorAsync(
+            $"http://127.0.0.1:{PostgresServer.FreePort()}",
+            0,
+            "empty: the first start makes its tables"
+        );
+        await using var server = await ServerProcess.StartAsync(
+            $"--data {Data} --urls http://127.0.0.1:0 --database {url}",
+            environment
+        );
+        await DoctorAsync(server.Url, 0, "is in use by a server of postern");
+        using var other = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        other.Start();
+        await DoctorAsync($"http://{other.LocalEndpoint}", 1, "it is taken by another program");
+        await using var source = Npgsql.NpgsqlDataSource.Create(there.ToString());
+        await using var alter = source.CreateCommand(
+            $"ALTER DATABASE \"{there.Database}\" SET default_transaction_read_only = on"
+        );
+        await alter.ExecuteNonQueryAsync();
+        await DoctorAsync(server.Url, 1, "takes no writes");
+
+        async Task DoctorAsync(string urls, int code, string words)
+        {
+            var doctor = await PosternCommand.RunAsync(
+                $"doctor --data {Data} --database {url} --urls {urls}",
+                environment
+            );
+            Assert.True(doctor.Code == code && doctor.Out.Contains(words, StringComparison.Ordinal), doctor.Out);
+        }
     }
 
     [Fact]

@@ -83,7 +83,7 @@ internal sealed class RelayNode : IAsyncDisposable
         var rootKey = await app.Services.GetRequiredService<FirstStart>().RunAsync(null);
         await app.StartAsync();
         app.Services.GetRequiredService<ServerAddress>().ListensOn(app.Urls.First());
-        return new RelayNode(folder, database, app, rootKey ?? "", clock);
+        return new RelayNode(folder, database, app, rootKey.Text ?? "", clock);
     }
 
     public async Task<Answer> SendAsync(

@@ -107,7 +107,7 @@ internal sealed class TestServer : IAsyncDisposable
         app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits.MinRequestBodyDataRate = null;
         await app.StartAsync();
         app.Services.GetRequiredService<ServerAddress>().ListensOn(app.Urls.First());
-        return new TestServer(folder, database, app, rootKey ?? "", clock, log);
+        return new TestServer(folder, database, app, rootKey.Text ?? "", clock, log);
     }
 
     public async Task<Answer> SendAsync(

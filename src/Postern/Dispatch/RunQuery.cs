@@ -58,20 +58,25 @@ internal static class RunQuery
         return lists;
     }
 
-    /// <summary>Reads <c>from..to</c>, of which either end may be missing.</summary>
+    /// <summary>
+    /// Reads <c>from..to</c>, of which one end may be missing. Without both it would mean everything.
+    /// </summary>
     public static bool TryReadSpan(IQueryCollection query, string name, out long? from, out long? to)
     {
         (from, to) = (null, null);
         return !query.TryGetValue(name, out var span) || TryParseSpan(span.ToString(), out from, out to);
     }
 
-    /// <summary>Reads <c>from..to</c>, of which either end may be missing.</summary>
+    /// <summary>
+    /// Reads <c>from..to</c>, of which one end may be missing. Without both it would mean everything.
+    /// </summary>
     public static bool TryParseSpan(string text, out long? from, out long? to)
     {
         (from, to) = (null, null);
         var ends = text.Split("..");
         return ends.Length == 2
             && Wire.TryParseOptionalInstant(ends[0], out from)
-            && Wire.TryParseOptionalInstant(ends[1], out to);
+            && Wire.TryParseOptionalInstant(ends[1], out to)
+            && (from ?? to) is not null;
     }
 }

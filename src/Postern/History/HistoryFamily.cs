@@ -34,7 +34,10 @@ internal sealed class HistoryFamily : ErrorFormat
                 WriteMissingScope(json, refusal);
                 break;
             default:
-                json.WriteString("type", Types.GetValueOrDefault(refusal.Status, "internal_error"));
+                json.WriteString(
+                    "type",
+                    Types.GetValueOrDefault(refusal.Status) ?? ProblemFormat.CodeOf(refusal.Status)
+                );
                 json.WriteString("message", refusal.Message);
                 WriteCode(json, refusal);
                 if (refusal.Status == 503)

@@ -66,7 +66,7 @@ internal static class ApproveCommand
         Show(question);
         if (Ask(parsed, question) is not { } said)
         {
-            Console.WriteLine("Nothing was decided.");
+            Terminal.WriteLine($"Nothing was decided.");
             return;
         }
         var outcome = await client.AnswerAsync(
@@ -79,7 +79,8 @@ internal static class ApproveCommand
                 at = TimeProvider.System.GetLocalNow().ToString("O"),
                 nonce,
             },
-            () => Console.WriteLine("Stored: the server that asks is away. Waiting for it; you may stop this command."),
+            () =>
+                Terminal.WriteLine($"Stored: the server that asks is away. Waiting for it; you may stop this command."),
             cancel
         );
         Show(outcome);
@@ -96,27 +97,23 @@ internal static class ApproveCommand
 
     private static void Show(ShownQuestion question)
     {
-        Console.WriteLine(
-            $"The agent {Visible.Text(question.Agent)} asks{(question.Round > 1 ? " again" : "")}:\n\n"
-                + $"  {Visible.Text(question.Title ?? "May it go on?")}\n"
-        );
+        var again = question.Round > 1 ? " again" : "";
+        Terminal.WriteLine($"The agent {question.Agent} asks{again}:\n\n  {question.Title ?? "May it go on?"}\n");
         if (question.Description is { } description)
-            Console.WriteLine(Visible.Text(description) + "\n");
+            Terminal.WriteLine($"{new TerminalBlock(description)}\n");
         if (question.Payload is { } payload)
-            Console.WriteLine("What it is about:\n\n" + Visible.Text(payload) + "\n");
+            Terminal.WriteLine($"What it is about:\n\n{new TerminalBlock(payload)}\n");
         foreach (var (choice, at) in question.Options.Select((c, i) => (c, i)))
-            Console.WriteLine($"  {at + 1}  {Visible.Text(choice.Label)}");
-        Console.WriteLine(
-            $"Asked {Visible.Text(question.Times.Requested)}. It can be answered once, until "
-                + $"{Visible.Text(question.Times.Expires)}."
-        );
+            Terminal.WriteLine($"  {at + 1}  {choice.Label}");
+        var (asked, until) = (question.Times.Requested, question.Times.Expires);
+        Terminal.WriteLine($"Asked {asked}. It can be answered once, until {until}.");
     }
 
     private static void Show(ShownOutcome outcome)
     {
-        Console.WriteLine(Visible.Text(outcome.Words));
+        Terminal.WriteLine($"{outcome.Words}");
         if (outcome.Feedback is { Length: > 0 } feedback)
-            Console.WriteLine("  " + Visible.Text(feedback));
+            Terminal.WriteLine($"{new TerminalBlock(feedback)}");
     }
 
     /// <summary>Returns the answer, from the options or the terminal; null when nothing is decided.</summary>
@@ -177,7 +174,7 @@ internal static class ApproveCommand
 
     private static string Ask(string question)
     {
-        Console.Write(question);
+        Terminal.Write($"{question}");
         return Console.ReadLine()?.Trim() ?? "";
     }
 

@@ -31,9 +31,9 @@ internal static class ApproveFiles
         {
             var path = Path.Combine(folder, name);
             File.WriteAllBytes(path, bytes);
-            Console.WriteLine($"{ApprovePage.IntegrityOf(bytes)}  {path}");
+            Terminal.WriteLine($"{ApprovePage.IntegrityOf(bytes)}  {path}");
         }
-        Console.WriteLine(
+        Terminal.WriteLine(
             $"""
 
             Serve these files over https. Then, at the servers that have joined {relay.TrimEnd('/')}:

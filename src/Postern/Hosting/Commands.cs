@@ -13,6 +13,8 @@ namespace Postern.Hosting;
 /// </summary>
 internal static class Commands
 {
+    private const int MostOfName = 128;
+
     public static readonly Option<string?> Data = new("--data")
     {
         Description = "Folder of the server's files (default: data)",
@@ -131,7 +133,7 @@ internal static class Commands
             async (parsed, cancel) =>
             {
                 await using var scratch = await Scratch.CreateAsync(cancel, parsed.GetValue(relay));
-                await Console.Out.WriteAsync(scratch.App.Services.GetRequiredService<DoorTable>().Doors.Print());
+                Terminal.WriteDocument(scratch.App.Services.GetRequiredService<DoorTable>().Doors.Print());
             }
         );
         return command;
@@ -154,10 +156,11 @@ internal static class Commands
                     cancel,
                     async tools =>
                     {
+                        var called = Name(parsed.GetValue(name)!);
                         var made =
-                            await tools.Projects.CreateAsync(parsed.GetValue(name)!, "command line")
-                            ?? throw new SetupException($"There is a project {parsed.GetValue(name)} already.");
-                        Console.WriteLine($"{made.Project.Id}\n{made.RootKey.Text}");
+                            await tools.Projects.CreateAsync(called, "command line")
+                            ?? throw new SetupException($"There is a project {called} already.");
+                        Terminal.WriteLine($"{made.Project.Id}\n{made.RootKey.Text}");
                     }
                 )
         );
@@ -170,7 +173,7 @@ internal static class Commands
                     async tools =>
                     {
                         foreach (var project in await tools.Projects.ListAsync(long.MaxValue, "", 1000))
-                            Console.WriteLine($"{project.Id}  {Wire.Iso(project.CreatedAt)}  {project.Name}");
+                            Terminal.WriteLine($"{project.Id}  {Wire.Iso(project.CreatedAt)}  {project.Name}");
                     }
                 )
         );
@@ -246,9 +249,9 @@ internal static class Commands
             if (!File.Exists(serve.Folder.Database))
                 throw new SetupException($"There is no database in {serve.Folder.Path}.");
             SqliteBackup.Take(serve.Folder.Database, parsed.GetValue(file)!);
-            Console.WriteLine(
+            Terminal.WriteLine(
                 $"wrote {parsed.GetValue(file)}. Keep {serve.Folder.MasterKey} too, and apart from it: without it "
-                    + "the sealed secrets in the backup do not open."
+                    + $"the sealed secrets in the backup do not open."
             );
         });
         return command;
@@ -289,12 +292,24 @@ internal static class Commands
             "settings",
             "Print every setting as the table of docs/configuration.md.\n\nExample: postern settings"
         );
-        command.SetAction(_ => Console.Write(SettingsReader.Markdown()));
+        command.SetAction(_ => Terminal.WriteDocument(SettingsReader.Markdown()));
         return command;
     }
 
     public static ServeOptions Serving(ParseResult parsed) =>
         ServeOptions.From(parsed.GetValue(Data), null, parsed.GetValue(Database), false);
+
+    /// <summary>Reads a name that people see, with the bounds that the routes have.</summary>
+    public static string Name(string text) =>
+        text.Trim() is { Length: > 0 and <= MostOfName } name
+            ? name
+            : throw new SetupException($"The name must have 1 to {MostOfName} characters.");
+
+    /// <summary>Reads how long something is valid, in microseconds.</summary>
+    public static long Life(string text, string option) =>
+        Span(text, option) is > 0 and var span
+            ? span
+            : throw new SetupException($"{option} must be longer than nothing, such as 15m, 1h or 90d");
 
     public static List<string> Split(string? list) =>
         [.. (list ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];

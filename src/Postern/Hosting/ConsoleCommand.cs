@@ -24,7 +24,7 @@ internal static class ConsoleCommand
                     ? await tools.KeyAsync(project, key)
                     : await tools.KeyRows.FindRootAsync(project)
                         ?? throw new SetupException($"The project {projectName} has no root key.");
-                Console.WriteLine(
+                Terminal.WriteLine(
                     $"{address.Url}/console/sign-in#{await tools.Consoles.LinkAsync(project, row.Id, Time)}"
                 );
             }

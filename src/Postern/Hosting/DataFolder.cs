@@ -62,9 +62,13 @@ internal sealed class DataFolder(string path)
     /// Checks that this user may read and write each of its files, before any is used. A later failure would not name
     /// the file.
     /// </summary>
-    /// <exception cref="SetupException">One of them is a folder, or is not open to this user.</exception>
+    /// <exception cref="SetupException">
+    /// One of them is a folder, is not open to this user, or is missing beside what belongs to it.
+    /// </exception>
     public void CheckFiles()
     {
+        if (LostDatabase() is { } lost)
+            throw new SetupException(lost);
         foreach (
             var (file, access) in ((string, FileAccess)[])
                 [(Database, FileAccess.ReadWrite), (MasterKey, FileAccess.Read), (Settings, FileAccess.Read)]
@@ -88,6 +92,16 @@ internal sealed class DataFolder(string path)
             }
         }
     }
+
+    /// <summary>
+    /// Returns what to do when the database is gone and its log is still there, or null. A start would make an empty
+    /// database, and delete the log with what was stored last.
+    /// </summary>
+    public string? LostDatabase() =>
+        File.Exists(Database + "-wal") && !File.Exists(Database)
+            ? $"{Database} is gone, but its log {Database}-wal is there: put the file back, or restore the last backup "
+                + "(postern restore FILE). To begin with an empty database, move the log away."
+            : null;
 
     private void Close()
     {

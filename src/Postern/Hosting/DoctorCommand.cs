@@ -27,8 +27,8 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
         await CheckStorageAsync();
         if (_options.Console is { Enabled: true } console && console.Oidc.IsOn())
             await CheckSignInAsync();
-        CheckPort();
-        Console.WriteLine(_wrong == 0 ? "all is well" : $"{_wrong} to put right");
+        await CheckAddressesAsync();
+        Terminal.WriteLine($"{(_wrong == 0 ? "all is well" : $"{_wrong} to put right")}");
         return _wrong == 0 ? 0 : 1;
     }
 
@@ -48,9 +48,9 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
             Weak(spot);
     }
 
-    private static void Good(string what, string description) => Console.WriteLine($"ok    {what, -12} {description}");
+    private static void Good(string what, string description) => Terminal.WriteLine($"ok    {what, -12} {description}");
 
-    private static void Weak(WeakSpot spot) => Console.WriteLine($"weak  {spot.What, -12} {spot.Message}");
+    private static void Weak(WeakSpot spot) => Terminal.WriteLine($"weak  {spot.What, -12} {spot.Message}");
 
     private void Tell(PlaneDoctor.Line line)
     {
@@ -65,7 +65,7 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
     private void Bad(string what, string description)
     {
         _wrong++;
-        Console.WriteLine($"WRONG {what, -12} {description}");
+        Terminal.WriteLine($"WRONG {what, -12} {description}");
     }
 
     private async Task CheckStorageAsync()
@@ -75,12 +75,24 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
         try
         {
             await using var database = serve.Driver.Look(serve.Place);
+            foreach (var fault in await serve.Driver.UnfitAsync(database))
+                Bad("database", fault);
+            await CheckClockAsync(database);
+            if (await serve.Driver.IsEmptyAsync(database))
+            {
+                Good("database", $"{database.Kind}, empty: the first start makes its tables");
+                serve.ReadMasterKey();
+                return;
+            }
             var version = await Migrations.VersionAsync(database);
             CheckSchema(database, version);
-            await CheckClockAsync(database);
             var master = await CheckMasterKeyAsync(database);
             if (version == Migrations.Newest)
                 await CheckRowsAsync(database, master);
+        }
+        catch (SetupException fault)
+        {
+            Bad("master key", fault.Message);
         }
         catch (Exception fault) when (fault is StorageUnavailableException or DbException or ArgumentException)
         {
@@ -144,7 +156,7 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
         var folder = serve.Folder;
         if (!File.Exists(folder.Database))
         {
-            Good("data", $"{folder.Path} has no database yet: the first start makes it");
+            CheckEmpty(folder);
             return false;
         }
         foreach (var path in folder.OpenToOthers())
@@ -163,6 +175,23 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
             Bad("integrity", fault.Message + " Restore the last backup: postern restore FILE --force");
             return false;
         }
+    }
+
+    /// <summary>A folder without a database: before the first start, or after a mistake.</summary>
+    private void CheckEmpty(DataFolder folder)
+    {
+        if (File.Exists(folder.Path))
+            Bad("data", $"{folder.Path} is a file: name a folder with --data");
+        else if (folder.IsLocked())
+            Bad(
+                "data",
+                $"a server runs on this folder, and its database {folder.Database} is gone: put it back, or stop the "
+                    + "server and restore the last backup (postern restore FILE)"
+            );
+        else if (folder.LostDatabase() is { } lost)
+            Bad("data", lost);
+        else
+            Good("data", $"{folder.Path} has no database yet: the first start makes it");
     }
 
     private async Task CheckClockAsync(Database database)
@@ -234,7 +263,7 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
         }
     }
 
-    private void CheckPort()
+    private async Task CheckAddressesAsync()
     {
         foreach (var text in ListenUrls.Split(serve.Urls))
         {
@@ -242,6 +271,8 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
                 Good("address", $"{text} is free");
             else if (serve.Database is null && serve.Folder.IsLocked())
                 Good("address", $"{text} is in use, and a server runs on this folder");
+            else if (serve.Database is not null && await RunningServer.AnswersAtAsync(text, cancel))
+                Good("address", $"{text} is in use by a server of postern");
             else
                 Bad("address", $"{text} cannot be listened on: {ListenUrls.Explain(why)}");
         }

@@ -16,8 +16,10 @@ internal sealed class FirstStart(
     ILogger<FirstStart> log
 )
 {
-    /// <summary>The root key, when this start made it and it must be shown; null at every later start.</summary>
-    public async Task<string?> RunAsync(string? givenRootKey)
+    /// <summary>
+    /// Returns the root key, when this start made it and it must be shown. Every later start has none.
+    /// </summary>
+    public async Task<FirstRootKey> RunAsync(string? givenRootKey)
     {
         await CheckMasterKeyAsync();
         ApiKey? given = null;
@@ -38,11 +40,11 @@ internal sealed class FirstStart(
                 && !KeyDigest.Matches(other.Text, root.Salt, root.Digest)
             )
                 HostLog.RootKeyIgnored(log);
-            return null;
+            return new FirstRootKey(null);
         }
         var made = await projects.CreateAsync(Projects.Default, "first start", given);
         // Another node was first, and shows the key.
-        return made is null || given is not null ? null : made.Value.RootKey.Text;
+        return new FirstRootKey(made is null || given is not null ? null : made.Value.RootKey.Text);
     }
 
     private async Task CheckMasterKeyAsync()

@@ -10,6 +10,8 @@ namespace Postern.Hosting;
 /// </summary>
 internal static class KeyCommands
 {
+    private static readonly TimeSpan LongestOverlap = TimeSpan.FromDays(30);
+
     public static Command Keys()
     {
         var name = new Argument<string>("name") { Description = "What the key is for" };
@@ -55,17 +57,18 @@ internal static class KeyCommands
                     cancel,
                     async tools =>
                     {
+                        var called = Commands.Name(parsed.GetValue(name)!);
                         var list = Commands.Split(parsed.GetValue(scopes));
                         if (ScopeSet.FirstMalformed(list) is { } malformed)
                             throw new SetupException($"{malformed} is no scope: action:type[:id]");
                         if (parsed.GetValue(kind) is not ("live" or "pat"))
                             throw new SetupException("--kind must be live or pat");
                         var until = parsed.GetValue(expires) is { } text
-                            ? tools.Now + Commands.Span(text, "--for")
+                            ? tools.Now + Commands.Life(text, "--for")
                             : (long?)null;
                         var created = await tools.Keys.CreateAsync(
                             await tools.ProjectAsync(parsed.GetValue(Commands.Project)!),
-                            parsed.GetValue(name)!,
+                            called,
                             parsed.GetValue(kind)!,
                             list,
                             until,
@@ -73,7 +76,7 @@ internal static class KeyCommands
                         );
                         if (!created.Try(out var made, out var full))
                             throw new SetupException(full.Message);
-                        Console.WriteLine($"{made.Row.Id}\n{made.Key.Text}");
+                        Terminal.WriteLine($"{made.Row.Id}\n{made.Key.Text}");
                     }
                 )
         );
@@ -94,7 +97,7 @@ internal static class KeyCommands
                                 1000
                             )
                         )
-                            Console.WriteLine(LineOf(key));
+                            Terminal.WriteLine($"{LineOf(key)}");
                     }
                 )
         );
@@ -120,14 +123,13 @@ internal static class KeyCommands
                             await tools.ProjectAsync(parsed.GetValue(Commands.Project)!),
                             parsed.GetValue(id)!
                         );
-                        var done = await tools.Keys.RotateAsync(
-                            row,
-                            TimeSpan.FromMicroseconds(Commands.Span(parsed.GetValue(overlap)!, "--overlap")),
-                            "command line"
-                        );
+                        var both = TimeSpan.FromMicroseconds(Commands.Span(parsed.GetValue(overlap)!, "--overlap"));
+                        if (both > LongestOverlap)
+                            throw new SetupException("--overlap cannot exceed 30d");
+                        var done = await tools.Keys.RotateAsync(row, both, "command line");
                         if (done is not KeyOutcome.Rotated rotated)
                             throw new SetupException("There is no key " + row.Id);
-                        Console.WriteLine(rotated.Key.Text);
+                        Terminal.WriteLine($"{rotated.Key.Text}");
                     }
                 )
         );
@@ -153,7 +155,7 @@ internal static class KeyCommands
                                 "A root key is not revoked but rotated: postern keys rotate " + row.Id + " --overlap 0s"
                             );
                         await tools.Keys.RevokeAsync(row, "command line");
-                        Console.WriteLine("revoked " + row.Id);
+                        Terminal.WriteLine($"revoked {row.Id}");
                     }
                 )
         );
@@ -164,8 +166,8 @@ internal static class KeyCommands
                 + "keys generate) postern serve"
         );
         generate.SetAction(_ =>
-            Console.WriteLine(
-                ApiKey.Generate("root", Id.New("key", SqliteDatabase.Microseconds(TimeProvider.System))).Text
+            Terminal.WriteLine(
+                $"{ApiKey.Generate("root", Id.New("key", SqliteDatabase.Microseconds(TimeProvider.System))).Text}"
             )
         );
 
@@ -214,7 +216,7 @@ internal static class KeyCommands
                             throw new SetupException(
                                 $"--scopes must be a list of action:type[:id], such as read:sessions:hello"
                             );
-                        var micros = Commands.Span(parsed.GetValue(span)!, "--for");
+                        var micros = Commands.Life(parsed.GetValue(span)!, "--for");
                         if (micros > Wire.Microseconds(Tokens.MaxLife))
                             throw new SetupException("--for cannot exceed 30d");
                         if (ScopeSet.Parse(list).Listed.Any(s => s.DecidesApprovals))
@@ -222,13 +224,8 @@ internal static class KeyCommands
                                 "A token that decides approvals is minted by a key that may: postern keys create "
                                     + "NAME --scopes write:approvals"
                             );
-                        Console.WriteLine(
-                            await tools.MintAsync(
-                                await tools.ProjectAsync(parsed.GetValue(Commands.Project)!),
-                                list,
-                                tools.Now + micros
-                            )
-                        );
+                        var project = await tools.ProjectAsync(parsed.GetValue(Commands.Project)!);
+                        Terminal.WriteLine($"{await tools.MintAsync(project, list, tools.Now + micros)}");
                     }
                 )
         );

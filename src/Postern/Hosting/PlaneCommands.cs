@@ -58,7 +58,7 @@ internal static class PlaneCommands
                     {
                         var plane = await OneAsync(tools, parsed.GetValue(Relay));
                         await TryAsync(() => tools.Enrolment.RotateAsync(plane, cancel));
-                        Console.WriteLine($"{plane.Relay} knows the new keys of {plane.Plane}");
+                        Terminal.WriteLine($"{plane.Relay} knows the new keys of {plane.Plane}");
                     }
                 )
         );
@@ -72,11 +72,8 @@ internal static class PlaneCommands
                     {
                         var plane = await OneAsync(tools, parsed.GetValue(Relay));
                         var why = await tools.Enrolment.LeaveAsync(plane, cancel);
-                        Console.WriteLine(
-                            why is null
-                                ? $"left {plane.Relay}"
-                                : $"left {plane.Relay}, which was not told: {why}. Revoke {plane.Plane} there"
-                        );
+                        var untold = why is null ? "" : $", which was not told: {why}. Revoke {plane.Plane} there";
+                        Terminal.WriteLine($"left {plane.Relay}{untold}");
                     }
                 )
         );
@@ -107,7 +104,7 @@ internal static class PlaneCommands
     private static async Task JoinAsync(Toolbox tools, string code, string name, CancellationToken cancel)
     {
         var plane = await JoinAsync(tools.Enrolment, tools.Planes, code, name, cancel);
-        Console.WriteLine(
+        Terminal.WriteLine(
             $"""
             joined {plane.Relay} as {plane.Plane}
             its key {plane.RelayKey.Fingerprint} is pinned
@@ -120,14 +117,14 @@ internal static class PlaneCommands
     {
         var joined = await tools.Planes.ListAsync();
         if (joined.Count == 0)
-            Console.WriteLine("no relay was joined");
+            Terminal.WriteLine($"no relay was joined");
         foreach (var plane in joined)
         {
             var (fault, there, _) = await tools.Probe.TryAsync(plane, cancel);
-            Console.WriteLine(
-                $"{plane.Relay}  {plane.Plane}  {plane.Url}  joined {Wire.Iso(plane.JoinedAt)}  "
-                    + (fault is null ? "takes this server" : $"{fault.Step}: {fault.Message}")
-                    + (there is null ? "" : $"  {there.Connections} connected, {there.Backlog.Envelopes} stored")
+            var state = fault is null ? "takes this server" : $"{fault.Step}: {fault.Message}";
+            var open = there is null ? "" : $"  {there.Connections} connected, {there.Backlog.Envelopes} stored";
+            Terminal.WriteLine(
+                $"{plane.Relay}  {plane.Plane}  {plane.Url}  joined {Wire.Iso(plane.JoinedAt)}  {state}{open}"
             );
         }
     }

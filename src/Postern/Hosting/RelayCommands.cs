@@ -107,11 +107,9 @@ internal static class RelayCommands
                     ),
                     await tools.RowAsync("")
                 );
-                Console.WriteLine(
-                    made.Try(out var code, out var refusal)
-                        ? code.ToString()
-                        : throw new SetupException(refusal.Message)
-                );
+                if (!made.Try(out var code, out var refusal))
+                    throw new SetupException(refusal.Message);
+                Terminal.WriteLine($"{code}");
             }
         );
     }
@@ -131,11 +129,11 @@ internal static class RelayCommands
                         : plane.SeenAt is { } seen ? $"away, last seen {Wire.Iso(seen)}"
                         : "never connected";
                     var stored = $"{plane.OpenCount} of {plane.Envelopes} stored";
-                    Console.WriteLine($"{plane.Plane}  {state}  {stored}  {plane.Name}");
+                    Terminal.WriteLine($"{plane.Plane}  {state}  {stored}  {plane.Name}");
                     foreach (var one in await tools.Connections.ListAsync(plane.Plane))
                     {
                         var holds = one.Connection == plane.Holder ? ", answers" : "";
-                        Console.WriteLine($"  {one.Transport} from {one.Address} since {Wire.Iso(one.Since)}{holds}");
+                        Terminal.WriteLine($"  {one.Transport} from {one.Address} since {Wire.Iso(one.Since)}{holds}");
                     }
                 }
             }
@@ -164,7 +162,9 @@ internal static class RelayCommands
                     Number(parsed, Bytes, NewCode.LeastBytes, NewCode.MostBytes),
                     await tools.RowAsync("relay.quota", plane)
                 );
-                Console.WriteLine(done ? $"{plane} has its new bounds" : throw Missing(plane));
+                if (!done)
+                    throw Missing(plane);
+                Terminal.WriteLine($"{plane} has its new bounds");
             }
         );
     }
@@ -186,11 +186,9 @@ internal static class RelayCommands
             {
                 var plane = parsed.GetValue(Plane)!;
                 var row = await tools.RowAsync("relay.plane.revoked", plane);
-                Console.WriteLine(
-                    await tools.Ends.RevokeAsync(plane, parsed.GetValue(keep), row)
-                        ? $"{plane} is revoked: its URLs are unknown from now on"
-                        : throw Missing(plane)
-                );
+                if (!await tools.Ends.RevokeAsync(plane, parsed.GetValue(keep), row))
+                    throw Missing(plane);
+                Terminal.WriteLine($"{plane} is revoked: its URLs are unknown from now on");
             }
         );
     }
@@ -216,7 +214,7 @@ internal static class RelayCommands
                 var isNow = parsed.GetValue(now);
                 var project = await tools.Projects.DefaultAsync() ?? Audit.NoProject;
                 var key = await tools.Identity.RotateAsync(isNow, "command line", project);
-                Console.WriteLine($"{key.Fingerprint} signs {(isNow ? "now" : "in 7 days")}");
+                Terminal.WriteLine($"{key.Fingerprint} signs {(isNow ? "now" : "in 7 days")}");
             }
         );
     }

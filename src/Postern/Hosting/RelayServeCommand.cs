@@ -13,7 +13,7 @@ internal static class RelayServeCommand
         var app = RelayServer.Build(ground.Database, ground.Master, ground.Options, serve.Urls, TimeProvider.System);
         await using (app)
         {
-            var rootKey = await app
+            using var rootKey = await app
                 .Services.GetRequiredService<FirstStart>()
                 .RunAsync(Environment.GetEnvironmentVariable("POSTERN_ROOT_KEY"));
             await app.StartAsync(cancel);
@@ -23,10 +23,13 @@ internal static class RelayServeCommand
             if (address.NamesItselfAlone(app.Urls))
                 HostLog.NamesItselfAlone(app.Logger, address.Url);
             var keys = await app.Services.GetRequiredService<RelayIdentity>().KeysAsync();
-            if (rootKey is not null)
-                Greet(rootKey, serve.Data);
-            Console.WriteLine($"relay {keys.Relay}, key {keys.Current.Public.Fingerprint}");
-            Console.WriteLine($"listening on {address.Url}");
+            if (rootKey.Text is { } key)
+            {
+                Greet(key, serve.Data);
+                rootKey.IsPrinted = true;
+            }
+            Terminal.WriteLine($"relay {keys.Relay}, key {keys.Current.Public.Fingerprint}");
+            Terminal.WriteLine($"listening on {address.Url}");
             await app.WaitForShutdownAsync(cancel);
             if (app.Services.GetRequiredService<AccessWatch>().EndedBecause is { } reason)
                 throw new SetupException(reason);
@@ -35,7 +38,7 @@ internal static class RelayServeCommand
     }
 
     private static void Greet(string rootKey, string data) =>
-        Console.WriteLine(
+        Terminal.WriteLine(
             $"""
             The relay's root key, shown this once: {rootKey}
 

@@ -28,7 +28,7 @@ internal static class RestoreCommand
                     + "Do that, and then give this command without a file."
             );
         }
-        await Migrations.GoOnAfterRestoreAsync(serve.Database, cancel, Console.WriteLine);
+        await Migrations.GoOnAfterRestoreAsync(serve.Database, cancel, text => Terminal.WriteLine($"{text}"));
         await using var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
         Warn(await RootKeysInAsync(database), "");
     }
@@ -38,21 +38,21 @@ internal static class RestoreCommand
         folder.Prepare();
         using var held = folder.Lock();
         var restored = SqliteBackup.PutBack(file, folder.Database, overwrite, EndedAuthority.Tables);
-        Console.WriteLine($"restored {folder.Database} (schema {restored.Version})");
+        Terminal.WriteLine($"restored {folder.Database} (schema {restored.Version})");
         if (restored.Carried is { } carried)
             TellCarried(carried);
         else
             Warn(SqliteBackup.RootKeysIn(folder.Database), $" --data {folder.Path}");
         if (!File.Exists(folder.MasterKey))
-            Console.WriteLine($"Put its master.key into {folder.Path} before you start.");
-        Console.WriteLine($"Start with: postern serve --data {folder.Path}");
+            Terminal.WriteLine($"Put its master.key into {folder.Path} before you start.");
+        Terminal.WriteLine($"Start with: postern serve --data {folder.Path}");
     }
 
     private static void TellCarried(IReadOnlyList<(CarriedTable Table, int Rows)> carried)
     {
-        Console.WriteLine("What had ended in the database that was replaced stays ended; taken over from it:");
+        Terminal.WriteLine($"What had ended in the database that was replaced stays ended; taken over from it:");
         foreach (var (table, rows) in carried)
-            Console.WriteLine($"  {rows, 6} {table.Description}");
+            Terminal.WriteLine($"  {rows, 6} {table.Description}");
     }
 
     private static async Task<IReadOnlyList<(string Project, string Key)>> RootKeysInAsync(Database database) =>
@@ -62,7 +62,7 @@ internal static class RestoreCommand
     /// <param name="where">The option that leads a command to the database.</param>
     private static void Warn(IReadOnlyList<(string Project, string Key)> keys, string where)
     {
-        Console.WriteLine(
+        Terminal.WriteLine(
             $"""
             WARNING: what ended after the backup was made is valid again, since no database was replaced from which that
             could be read: revoked keys, callback secrets and tokens, the earlier secrets of rotated keys, used one-time
@@ -74,7 +74,7 @@ internal static class RestoreCommand
         foreach (var (project, key) in keys)
         {
             var command = $"postern keys rotate {key} --overlap 0s --project {project}{where}";
-            Console.WriteLine($"  {command}   # ends every token of {project}");
+            Terminal.WriteLine($"  {command}   # ends every token of {project}");
         }
     }
 }

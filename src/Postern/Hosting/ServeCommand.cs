@@ -18,7 +18,7 @@ internal static class ServeCommand
         var app = Server.Build(ground.Database, ground.Master, ground.Options, serve.Urls, TimeProvider.System);
         await using (app)
         {
-            var rootKey = await app
+            using var rootKey = await app
                 .Services.GetRequiredService<FirstStart>()
                 .RunAsync(Environment.GetEnvironmentVariable("POSTERN_ROOT_KEY"));
             var plane = await JoinAsync(app, serve, cancel);
@@ -36,11 +36,12 @@ internal static class ServeCommand
                 HostLog.NamesItselfAlone(app.Logger, address.Url);
             if (serve.Dev)
                 HostLog.Development(app.Logger);
-            if (rootKey is not null)
-                Greet(rootKey, address.Url, await FirstLinkAsync(app, rootKey));
-            Console.WriteLine(
-                app.Urls.Count > 0 ? $"listening on {address.Url}" : $"listening nowhere, reached at {address.Url}"
-            );
+            if (rootKey.Text is { } key)
+            {
+                Greet(key, address.Url, await FirstLinkAsync(app, key));
+                rootKey.IsPrinted = true;
+            }
+            Terminal.WriteLine($"listening {(app.Urls.Count > 0 ? "on" : "nowhere, reached at")} {address.Url}");
             await app.WaitForShutdownAsync(cancel);
             if (app.Services.GetRequiredService<AccessWatch>().EndedBecause is { } reason)
                 throw new SetupException(reason);
@@ -67,9 +68,6 @@ internal static class ServeCommand
     }
 
     /// <summary>
-    /// Prints the root key, once (this output is often kept as a log), with three commands that can be pasted.
-    /// </summary>
-    /// <summary>
     /// A link into the console, usable once and valid long enough to be found; null when there is no console.
     /// </summary>
     private static async Task<string?> FirstLinkAsync(WebApplication app, string rootKey)
@@ -83,6 +81,9 @@ internal static class ServeCommand
         return await app.Services.GetRequiredService<ConsoleSessions>().LinkAsync(project!, key, FirstLinkTime);
     }
 
+    /// <summary>
+    /// Prints the root key, once (this output is often kept as a log), with three commands that can be pasted.
+    /// </summary>
     private static void Greet(string rootKey, string url, string? link)
     {
         const string key = "-H \"Authorization: Bearer $KEY\"";
@@ -91,7 +92,7 @@ internal static class ServeCommand
         const string message =
             """{"kind":"message","payload":{"chatId":"hello","trigger":"submit-message","message":"""
             + """{"id":"1","role":"user","parts":[{"type":"text","text":"Hello, door."}]}}}""";
-        Console.WriteLine(
+        Terminal.WriteLine(
             $"""
             The root key, shown this once. Keep it; the commands find it here:
 
@@ -106,7 +107,7 @@ internal static class ServeCommand
             """
         );
         if (link is not null)
-            Console.WriteLine(
+            Terminal.WriteLine(
                 $"""
                 The console, good once within 10 minutes (afterwards: postern console):
 

@@ -92,7 +92,7 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
 
     /// <summary>Opens the database, after bringing it to this binary's schema.</summary>
     public Task<Database> OpenDatabaseAsync(TimeProvider clock, CancellationToken cancel) =>
-        Driver.OpenAsync(Place, clock, Console.Error.WriteLine, cancel);
+        Driver.OpenAsync(Place, clock, Terminal.WriteError, cancel);
 
     /// <summary>
     /// Returns the place of a database server; null for the embedded database. Hosting platforms set

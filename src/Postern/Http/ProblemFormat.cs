@@ -35,6 +35,7 @@ internal sealed class ProblemFormat : ErrorFormat
         [403] = "forbidden",
         [404] = "not_found",
         [405] = "method_not_allowed",
+        [408] = "request_timeout",
         [409] = "conflict",
         [413] = "body_too_large",
         [415] = "unsupported_media_type",
@@ -43,5 +44,6 @@ internal sealed class ProblemFormat : ErrorFormat
         [503] = "unavailable",
     };
 
-    public static string CodeOf(int status) => Codes.GetValueOrDefault(status, "internal_error");
+    public static string CodeOf(int status) =>
+        Codes.GetValueOrDefault(status, status < 500 ? "bad_request" : "internal_error");
 }

@@ -53,6 +53,12 @@ internal abstract class DatabaseDriver
     /// <summary>Returns what to do when it cannot be read.</summary>
     public abstract string AdviceOn(Exception fault);
 
+    /// <summary>Returns why the database as it is cannot be served from, one sentence a fault.</summary>
+    public virtual ValueTask<IReadOnlyList<string>> UnfitAsync(Database database) => new([]);
+
+    /// <summary>Returns whether nothing was ever stored in it: the first start makes its tables.</summary>
+    public virtual ValueTask<bool> IsEmptyAsync(Database database) => new(false);
+
     /// <summary>Returns how far this machine's clock is from the time that the database knows.</summary>
     /// <param name="here">This machine's, in microseconds.</param>
     public abstract ValueTask<TimeSpan> ClockOffAsync(Database database, long here);

@@ -112,6 +112,16 @@ internal static class PostgresConnection
         + "/operating.md.";
 
     /// <summary>
+    /// Returns why texts cannot be stored in this encoding, or null. Only UTF-8 has every character. In any other, the
+    /// first request with a character that is missing fails, long after the start.
+    /// </summary>
+    public static string? WhyNotIn(string encoding) =>
+        encoding == "UTF8"
+            ? null
+            : $"has the encoding {encoding}, which does not hold every text. Make one with UTF8 (createdb "
+                + "--encoding=UTF8 --template=template0), and bring what this one holds over with pg_dump";
+
+    /// <summary>
     /// Returns whether a connection failed at TLS: the server has none, or its certificate is not trusted.
     /// </summary>
     public static bool IsOfTls(Exception? fault) =>

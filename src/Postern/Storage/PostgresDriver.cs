@@ -31,6 +31,34 @@ internal sealed class PostgresDriver : DatabaseDriver
             ? PostgresConnection.TlsAdvice
             : "Check --database, and that the server runs and lets this machine in.";
 
+    public override ValueTask<bool> IsEmptyAsync(Database database) =>
+        database.ReadAsync(tx => tx.FirstAsync("SELECT to_regclass('meta') IS NULL", r => r.GetBoolean(0)));
+
+    public override async ValueTask<IReadOnlyList<string>> UnfitAsync(Database database)
+    {
+        var (encoding, readsOnly, stands, makes) = await database.ReadAsync(tx =>
+            tx.FirstAsync(
+                """
+                SELECT current_setting('server_encoding'), current_setting('default_transaction_read_only') = 'on',
+                       pg_is_in_recovery(),
+                       to_regclass('meta') IS NOT NULL
+                       OR COALESCE(has_schema_privilege(current_schema(), 'CREATE'), false)
+                """,
+                r => (r.GetString(0), r.GetBoolean(1), r.GetBoolean(2), r.GetBoolean(3))
+            )
+        );
+        var faults = new List<string>();
+        if (PostgresConnection.WhyNotIn(encoding) is { } wrong)
+            faults.Add(wrong);
+        if (stands)
+            faults.Add($"takes no writes. {AdviceOf(PostgresErrorCodes.ReadOnlySqlTransaction)}");
+        else if (readsOnly)
+            faults.Add("takes no writes: default_transaction_read_only is on for this database or its user");
+        if (!makes)
+            faults.Add($"lets its user make no tables. {AdviceOf(PostgresErrorCodes.InsufficientPrivilege)}");
+        return faults;
+    }
+
     public override async ValueTask<TimeSpan> ClockOffAsync(Database database, long here)
     {
         var there = await database.ReadAsync(tx =>

@@ -21,6 +21,7 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     /// <exception cref="MigrationFailedException"/>
     public async Task<int> RunAsync(string databaseName)
     {
+        await RefuseEncodingAsync();
         var had = await VersionAsync();
         Migrations.RefuseNewer(had, databaseName);
         if (had == Migrations.Newest && await StandsWhereItStoodAsync())
@@ -51,6 +52,14 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
         if (!await StandsWhereItStoodAsync())
             await GoOnWithNewNumbersAsync();
         return had;
+    }
+
+    /// <exception cref="InvalidDataException">The database cannot hold every text.</exception>
+    private async Task RefuseEncodingAsync()
+    {
+        await using var ask = source.CreateCommand("SELECT current_setting('server_encoding')");
+        if (PostgresConnection.WhyNotIn((string)(await ask.ExecuteScalarAsync(cancel))!) is { } wrong)
+            throw new InvalidDataException($"The database {wrong}");
     }
 
     /// <summary>

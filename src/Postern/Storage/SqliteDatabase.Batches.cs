@@ -34,6 +34,8 @@ internal sealed partial class SqliteDatabase
         var commits = false;
         try
         {
+            if (!_place.IsInPlace())
+                throw new StorageUnavailableException(_place.Missing);
             _writing.Execute("BEGIN IMMEDIATE", []);
             while (batch.Count < MaxBatch && TryTake(out var write))
                 if (write.Begin())
@@ -41,12 +43,15 @@ internal sealed partial class SqliteDatabase
             tx = RunAll(batch);
             commits = true;
             _writing.Execute("COMMIT", []);
+            // What was committed to a file that is gone is kept only if it is put back.
+            if (!_place.IsInPlace())
+                throw new StorageOutcomeUnknownException(_place.Missing);
         }
         catch (Exception fault)
         {
             RollBack();
             Writes.Failed();
-            if (fault is not SqliteException sqlite)
+            if (fault is not (SqliteException or StorageUnavailableException))
             {
                 FailAll(
                     batch,
@@ -58,7 +63,12 @@ internal sealed partial class SqliteDatabase
                 batch.Clear();
                 return;
             }
-            var told = commits ? SqliteFaults.TranslateOfCommit(sqlite) : SqliteFaults.Translate(sqlite);
+            var told = fault switch
+            {
+                SqliteException sqlite when commits => SqliteFaults.TranslateOfCommit(sqlite),
+                SqliteException sqlite => SqliteFaults.Translate(sqlite),
+                _ => fault,
+            };
             foreach (var write in batch)
                 write.Fail(told);
             // No transaction could begin, so every waiting command would fail too. They all fail now, not one after

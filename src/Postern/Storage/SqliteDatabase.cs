@@ -40,6 +40,7 @@ internal sealed partial class SqliteDatabase : Database
     private readonly ConcurrentQueue<SqliteWrite> _queue = new();
     private readonly AutoResetEvent _arrived = new(false);
     private readonly SqliteConnectionCache _writing;
+    private readonly SqliteFile _place;
     private readonly SqliteReaders _readers;
     private readonly Thread _writer;
     private readonly Timer _impatience;
@@ -73,6 +74,7 @@ internal sealed partial class SqliteDatabase : Database
         // SQLite keeps old pages while a statement runs that may fail halfway. In a file's journal it takes 64 KiB for
         // them, which the system gives and takes back with each statement.
         _writing.Execute("PRAGMA temp_store=MEMORY", []);
+        _place = new SqliteFile(file, _writing.Connection);
         _readers = new SqliteReaders(Open);
         _writer = new Thread(WriteForEver) { Name = "sqlite writer", IsBackground = true };
         _writer.Start();
@@ -212,10 +214,13 @@ internal sealed partial class SqliteDatabase : Database
     }
 
     /// <summary>
-    /// The writer is held up. Commands that have waited long enough fail now, without waiting for the writer.
+    /// The writer is held up. Commands that have waited long enough fail now, without waiting for the writer. A file
+    /// that is gone is noticed here too, since nobody may write for a while.
     /// </summary>
     private void FailWhoWaitsTooLong()
     {
+        if (!File.Exists(_file))
+            Writes.Failed();
         foreach (var write in _queue)
         {
             if (!write.HasWaitedTooLong)

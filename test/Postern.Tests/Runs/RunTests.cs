@@ -524,6 +524,8 @@ public sealed class RunTests : IAsyncLifetime
         Assert.Equal(6, await CountAsync("created=2020-01-01.."));
         Assert.Equal(400, (await _server.GetAsync("/api/v1/runs?phase=asleep")).Status);
         Assert.Equal(400, (await _server.GetAsync("/api/v1/runs?created=yesterday")).Status);
+        // Two variables that are not set would otherwise mean everything.
+        Assert.Equal(400, (await _server.GetAsync("/api/v1/runs?created=..")).Status);
 
         async Task<int> CountAsync(string filter)
         {
