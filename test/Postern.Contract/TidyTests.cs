@@ -505,6 +505,16 @@ public sealed partial class TidyTests
         }
     }
 
+    /// <summary>A class that was renamed would begin at any time, and nobody would notice.</summary>
+    [Fact]
+    public void The_classes_that_begin_first_are_there()
+    {
+        var files = Directory
+            .EnumerateFiles(Repository.File("test"), "*.cs", SearchOption.AllDirectories)
+            .Select(Path.GetFileNameWithoutExtension);
+        Assert.Empty(LongestFirst.Long.Except(files, StringComparer.Ordinal));
+    }
+
     /// <summary>The drawing of the sample workflow shows exactly the ways of the sample.</summary>
     [Fact]
     public void The_drawn_state_machine_is_the_sample()

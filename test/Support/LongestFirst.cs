@@ -11,7 +11,7 @@ namespace Postern.Support;
 public sealed class LongestFirst : ITestCollectionOrderer
 {
     /// <summary>By how long they take, in any of the projects.</summary>
-    private static readonly string[] Long =
+    internal static readonly string[] Long =
     [
         "ConsolePageTests",
         "PlanTests",

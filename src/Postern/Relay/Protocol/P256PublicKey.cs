@@ -45,7 +45,9 @@ internal sealed class P256PublicKey
     /// <summary>The uncompressed point.</summary>
     public ReadOnlySpan<byte> Point => _point;
 
-    /// <summary>The key, for somebody who agrees on a secret with its owner. It is thread-safe: nothing changes it.</summary>
+    /// <summary>
+    /// The key, for somebody who agrees on a secret with its owner. It is thread-safe: nothing changes it.
+    /// </summary>
     public ECDiffieHellmanPublicKey Peer => _peer.Value;
 
     public static P256PublicKey Of(ECParameters parameters) => new(PointOf(parameters));
