@@ -120,7 +120,7 @@ public sealed class HpkeTests
         Assert.Throws<InvalidOperationException>(() => P256PublicKey.OfStored("no key"));
     }
 
-    /// <summary>Many threads seal to one plane with one object of its key, and many open with one private key.</summary>
+    /// <summary>Many threads seal to one plane with one object of its key, and open with one private key.</summary>
     [Fact]
     public void One_key_serves_many_threads()
     {
