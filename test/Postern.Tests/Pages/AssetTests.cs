@@ -13,11 +13,8 @@ public sealed class AssetTests
     private static readonly (string File, string Digest)[] Vendored =
     [
         ("oat/LICENSE", "8e689e72c5de68083003ef22e99ffc875322968251eaf47dd88cbf33969e6326"),
-        ("oat/base.js", "397f9b1ca6910a86c08c5052e3ccf95cc430b6b842fd04dd1c00fa0a9eee499f"),
-        ("oat/dropdown.js", "650e424dceb237113b0aad4d2c387860342bbbe0230a222de71aa74a74939ef6"),
         ("oat/oat.min.css", "271d2b00e839547c3f9179e21b3b2ead0ab2789e616642adc8bc07b9a35692cd"),
         ("oat/sidebar.js", "d53d62423358020c18872698a2449b632d75e95bc1d4fff175cbc161dca9da03"),
-        ("oat/tabs.js", "247a7c2aeeacb296f921e1b814a96156b22e8a05b9b9678094b13624276111bc"),
         ("uplot/LICENSE", "8f989229699b4fe2f1a0432d0e9edc338a8a911e250e2d1b01ecd770a5f5b1bd"),
         ("uplot/uPlot.iife.min.js", "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f"),
         ("octicons/*", "ac6b3c8b98bba649a5133d9555056f3a9d3e93fe5cc5acb55fc22146b419e7d2"),

@@ -1,5 +1,4 @@
 // What every page adds when scripts run: the menu on a telephone, and buttons that copy.
-import './base.js';
 import './sidebar.js';
 import './keys.js';
 
