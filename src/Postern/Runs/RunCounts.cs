@@ -3,7 +3,7 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>Counts the runs that match a filter, by agent, trigger, phase and failure.</summary>
-internal sealed class RunCounts(Database database)
+internal sealed class RunCounts(Database database, KeptCounts kept)
 {
     /// <summary>The most runs that are counted: the newest of those that match.</summary>
     public const int Most = 10_000;
@@ -11,9 +11,13 @@ internal sealed class RunCounts(Database database)
     private static readonly ListOrder Newest = new("run", "created_at");
 
     /// <summary>
-    /// Counts the newest matching runs within a stretch of the list, so the cost does not grow with the list.
+    /// Counts the newest matching runs within a stretch of the list, so the cost does not grow with the list. While no
+    /// run changes, it counts once.
     /// </summary>
     public ValueTask<RunsCounted> OfAsync(string project, RunFilter filter) =>
+        kept.OfAsync(project, filter, () => CountAsync(project, filter));
+
+    private ValueTask<RunsCounted> CountAsync(string project, RunFilter filter) =>
         database.SearchAsync(async tx =>
         {
             var query = RunStore.Narrow(tx, project, filter);

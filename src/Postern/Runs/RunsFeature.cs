@@ -14,6 +14,10 @@ internal static class RunsFeature
             .AddSingleton<NoLiveRunSince>(RunStore.NoneLivesSince)
             .AddSingleton<RunStore>()
             .AddSingleton<RunEvents>()
+            .AddSingleton(s => new KeptCounts(
+                s.GetRequiredService<Database>().Changes,
+                s.GetRequiredService<TimeProvider>()
+            ))
             .AddSingleton<RunCounts>()
             .AddSingleton<RunMatches>()
             .AddSingleton<Reactions<RunCreated>>()
