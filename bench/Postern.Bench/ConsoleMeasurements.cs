@@ -43,28 +43,32 @@ internal static class ConsoleMeasurements
             await WeightAsync(visitors[0], path, target);
         await WeightAsync(visitors[0], "/sessions/" + session, "40 KB");
         await LatencyAsync(http, visitors[0], session);
+        await ChangedAsync(http, visitors);
         await ConsoleBrowserMeasurements.RunAsync(http, server.Url, key, session);
-        await MemoryAsync(http, server, session);
+        await server.StopAsync();
+        await MemoryAsync(folder, key, session);
+    }
+
+    /// <summary>The open pages alone, over the same transcript without anything else.</summary>
+    public static async Task MemoryAsync(string folder)
+    {
+        string key,
+            session;
+        await using (var first = await Child.StartAsync($"serve {folder}/data", Measurements.NoLimits))
+        {
+            key = first.RootKey;
+            using var maker = Measurements.Client(first, key);
+            await SessionsAsync(maker, 1);
+            await MessagesAsync(maker);
+            session = await IdOfAsync(maker, "/api/v1/sessions/big");
+            await first.StopAsync();
+        }
+        await MemoryAsync(folder, key, session);
     }
 
     private static async Task FillAsync(HttpClient http)
     {
-        (await http.PutAsJsonAsync("/api/v1/agents/idle", new { kind = "pull" })).EnsureSuccessStatusCode();
-        await ManyAsync(
-            Sessions,
-            i =>
-                http.PostAsJsonAsync(
-                    "/api/v1/sessions",
-                    new
-                    {
-                        type = "chat",
-                        externalId = i == 0 ? "big" : $"customer-{i}",
-                        taskIdentifier = "idle",
-                        tags = new[] { "plan-" + (i % 7) },
-                        triggerConfig = new { basePayload = new { } },
-                    }
-                )
-        );
+        await SessionsAsync(http, Sessions);
         // With the sessions their own.
         await ManyAsync(
             Runs - Sessions,
@@ -79,6 +83,31 @@ internal static class ConsoleMeasurements
                     }
                 )
         );
+        await MessagesAsync(http);
+    }
+
+    private static async Task SessionsAsync(HttpClient http, int count)
+    {
+        (await http.PutAsJsonAsync("/api/v1/agents/idle", new { kind = "pull" })).EnsureSuccessStatusCode();
+        await ManyAsync(
+            count,
+            i =>
+                http.PostAsJsonAsync(
+                    "/api/v1/sessions",
+                    new
+                    {
+                        type = "chat",
+                        externalId = i == 0 ? "big" : $"customer-{i}",
+                        taskIdentifier = "idle",
+                        tags = new[] { "plan-" + (i % 7) },
+                        triggerConfig = new { basePayload = new { } },
+                    }
+                )
+        );
+    }
+
+    private static async Task MessagesAsync(HttpClient http)
+    {
         for (var i = 0; i < Messages; i++)
             (
                 await http.PostAsJsonAsync(
@@ -177,7 +206,7 @@ internal static class ConsoleMeasurements
         {
             var began = Stopwatch.GetTimestamp();
             await get(i);
-            times.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+            times.Add(Elapsed(began));
         }
         return (bytes, P95(times));
     }
@@ -211,13 +240,57 @@ internal static class ConsoleMeasurements
             var began = Stopwatch.GetTimestamp();
             var sent = http.PostAsJsonAsync("/sessions/big/messages", new { role = "user", content = text });
             await stream.UntilAsync(text);
-            times.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+            times.Add(Elapsed(began));
             (await sent).EnsureSuccessStatusCode();
         }
         Measurements.Say("a message, sent and in an open page, p95", P95(times), "ms", "target 150 ms");
     }
 
-    private static async Task MemoryAsync(HttpClient http, Child server, string session)
+    /// <summary>
+    /// Pages of one transcript, on a server of their own. Its first generation is small: a page costs what it holds,
+    /// not the garbage that signing in and opening leave behind.
+    /// </summary>
+    private static async Task MemoryAsync(string folder, string key, string session)
+    {
+        var small = new Dictionary<string, string>(Measurements.NoLimits, StringComparer.Ordinal)
+        {
+            ["DOTNET_GCgen0size"] = "0x100000",
+        };
+        await using var server = await Child.StartAsync($"serve {folder}/data", small);
+        using var http = Measurements.Client(server, key);
+        var visitors = await ViewersAsync(http, server);
+        foreach (var visitor in visitors)
+            await visitor.GetAsync("/console/sessions/" + session);
+        await Task.Delay(3000);
+        var before = server.ResidentKib();
+        var open = new List<ConsoleStream>();
+        foreach (var visitor in visitors)
+            for (var i = 0; i < PagesOfSession; i++)
+            {
+                var stream = await visitor.OpenAsync($"/console/sessions/{session}/live?after={Messages}");
+                open.Add(stream);
+            }
+        await Task.Delay(8000);
+        Measurements.Say(
+            $"an open page, {open.Count:#,0} on one transcript, resident",
+            (server.ResidentKib() - before) / (double)open.Count,
+            "KiB",
+            "target 16 KiB"
+        );
+        // All of them live: each is told.
+        const string text = "Everybody sees this.";
+        var told = open.Select(stream => stream.UntilAsync(text)).ToList();
+        var began = Stopwatch.GetTimestamp();
+        var sent = await http.PostAsJsonAsync("/sessions/big/messages", new { role = "user", content = text });
+        sent.EnsureSuccessStatusCode();
+        await Task.WhenAll(told);
+        Measurements.Say("a message, until the last of them has it", Elapsed(began), "ms");
+        foreach (var stream in open)
+            stream.Dispose();
+    }
+
+    /// <summary>As many sessions as the pages need: a key has few, and a session has few pages.</summary>
+    private static async Task<List<ConsoleVisitor>> ViewersAsync(HttpClient http, Child server)
     {
         var visitors = new List<ConsoleVisitor>();
         while (visitors.Count < OpenPages / PagesOfSession)
@@ -230,23 +303,25 @@ internal static class ConsoleMeasurements
             for (var i = 0; i < SessionsOfKey && visitors.Count < OpenPages / PagesOfSession; i++)
                 visitors.Add(await ConsoleVisitor.SignInAsync(server.Url, key));
         }
-        // What signing in left behind is no cost of a page.
-        await Task.Delay(3000);
-        var before = server.ResidentKib();
-        var open = new List<ConsoleStream>();
-        foreach (var visitor in visitors)
-            for (var i = 0; i < PagesOfSession; i++)
-                open.Add(await visitor.OpenAsync($"/console/sessions/{session}/live?after={Messages + Times}"));
-        await Task.Delay(5000);
-        Measurements.Say(
-            $"an open page, {OpenPages:#,0} on one session, resident",
-            (server.ResidentKib() - before) / (double)OpenPages,
-            "KiB",
-            "target 16 KiB"
-        );
-        foreach (var stream in open)
-            stream.Dispose();
+        return visitors;
     }
+
+    /// <summary>The list of runs when a run has changed since it was last counted.</summary>
+    private static async Task ChangedAsync(HttpClient http, List<ConsoleVisitor> visitors)
+    {
+        var times = new List<double>(Times);
+        for (var i = 0; i < Times; i++)
+        {
+            var made = await http.PostAsJsonAsync("/api/v1/runs", new { agent = "idle", start = false });
+            made.EnsureSuccessStatusCode();
+            var began = Stopwatch.GetTimestamp();
+            await visitors[i % visitors.Count].GetAsync("/console/runs");
+            times.Add(Elapsed(began));
+        }
+        Measurements.Say("page /runs after each change of a run, p95", P95(times), "ms", "target 25 ms");
+    }
+
+    private static double Elapsed(long began) => Stopwatch.GetElapsedTime(began).TotalMilliseconds;
 
     private static async Task<string> IdOfAsync(HttpClient http, string path) =>
         (await http.GetFromJsonAsync<JsonElement>(path)).GetProperty("id").GetString()!;

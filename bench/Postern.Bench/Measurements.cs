@@ -42,6 +42,7 @@ internal static class Measurements
             ("relay", RelayMeasurements.RunAsync),
             ("relay-postgres", RelayMeasurements.PostgresAsync),
             ("console", ConsoleMeasurements.RunAsync),
+            ("console-memory", ConsoleMeasurements.MemoryAsync),
         };
         foreach (var (name, measure) in all.Where(m => only.Length == 0 || only.Contains(m.Name)))
         {

@@ -122,6 +122,24 @@ public sealed class LimitTests
     }
 
     [Fact]
+    public async Task Colleagues_who_share_a_key_have_four_live_pages_each()
+    {
+        await using var server = await TestServer.StartAsync(set: o => o.Quotas.StreamsPerToken = 4);
+        var (row, _) = await ConsoleCookie.OfAsync(server, "read:runs");
+        var open = new List<EventReader>();
+        for (var person = 0; person < 10; person++)
+        {
+            var cookie = await ConsoleCookie.OfAsync(server, row);
+            for (var page = 0; page < 4; page++)
+                open.Add(await server.StreamAsync("/console/runs/live", null, cookie.Headers));
+        }
+        Assert.All(open, stream => Assert.Equal(200, stream.Status));
+        Assert.Equal(40, server.HeldRequests);
+        foreach (var stream in open)
+            await stream.DisposeAsync();
+    }
+
+    [Fact]
     public void No_number_of_callers_makes_more_buckets_than_are_kept()
     {
         var buckets = new TokenBuckets(TimeProvider.System);
