@@ -7,6 +7,7 @@ namespace Postern.Deliveries;
 /// <param name="RetryAfter">What the receiver asked for.</param>
 /// <param name="Directive">The response's header <c>webhook-delivery</c>.</param>
 /// <param name="Answer">The body of a 2xx, if the purpose reads it.</param>
+/// <param name="Sent">The copy of its body that is kept: see <see cref="PreparedDelivery.Copy"/>.</param>
 internal sealed record Attempt(
     long At,
     long DurationMilliseconds,
@@ -15,7 +16,8 @@ internal sealed record Attempt(
     string? Response,
     TimeSpan? RetryAfter = null,
     string? Directive = null,
-    SendAnswer? Answer = null
+    SendAnswer? Answer = null,
+    byte[]? Sent = null
 )
 {
     public bool Arrived => Status is >= 200 and < 300;

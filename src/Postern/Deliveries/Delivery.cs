@@ -1,3 +1,4 @@
+using Postern.Access;
 using Postern.Storage;
 
 namespace Postern.Deliveries;
@@ -42,7 +43,10 @@ internal sealed record Delivery
     [Column("detail")]
     public string? Detail { get; init; }
 
-    /// <summary>The bytes to send; null when they are made at the time of sending.</summary>
+    /// <summary>
+    /// The bytes to send. A dispatch is made at the time of sending: of it, this is a copy of what was sent last,
+    /// without its tokens, and null before that.
+    /// </summary>
     [Column("body")]
     public byte[]? Body { get; init; }
 
@@ -78,6 +82,16 @@ internal sealed record Delivery
     [Column("ended_at")]
     public long? EndedAt { get; init; }
 
+    /// <summary>
+    /// Whether a caller may read the body. A callback holds the whole run with its output; a dispatch also holds
+    /// messages of its session and settings of its trigger.
+    /// </summary>
+    public bool IsReadableBy(ProjectCaller caller) =>
+        caller.Allows("read", "runs")
+        && (Purpose != Dispatch || (caller.Allows("read", "sessions") && caller.Allows("read", "triggers")));
+
+    /// <summary>The purpose that gives a run to its agent.</summary>
+    public const string Dispatch = "dispatch";
     public const string Prefix = "dlv";
     public const string Pending = "pending";
     public const string Delivered = "delivered";

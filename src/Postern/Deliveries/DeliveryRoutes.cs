@@ -86,12 +86,11 @@ internal sealed class DeliveryRoutes(
             || await store.FindAsync(caller.Project, id, ShownTo(caller, "delivery")) is not { } delivery
         )
             return Unknown;
-        // The body of a callback is the whole run, so it is shown only to callers that may read runs.
         return Reply.Ok(
             DeliveryView.Of(
                 delivery,
                 await store.AttemptsAsync(caller.Project, id),
-                withBody: caller.Allows("read", "runs"),
+                withBody: delivery.IsReadableBy(caller),
                 await database.ReadAsync(tx => whys.OfAsync(tx, delivery))
             )
         );

@@ -46,7 +46,10 @@ internal sealed record DeliveryView
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public required IReadOnlyList<AttemptView>? Attempts { get; init; }
 
-    [Chosen("The body that is sent, for who may read runs. Not in lists.")]
+    [Chosen(
+        "The body that is sent, for who may read runs. Of a dispatch the copy of what was sent last, without its "
+            + "tokens, for who may read runs, sessions and triggers. Not in lists."
+    )]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public required JsonElement? Body { get; init; }
 

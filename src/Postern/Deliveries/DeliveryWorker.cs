@@ -247,7 +247,14 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
                 delivery.Attempts + 1,
                 attempt.Status?.ToString() ?? attempt.Category
             );
-        await KeepAsync(delivery, attempt, request.MaxTries ?? DeliverySchedule.Schedule.Length + 1);
+        await KeepAsync(
+            delivery,
+            attempt with
+            {
+                Sent = request.Copy,
+            },
+            request.MaxTries ?? DeliverySchedule.Schedule.Length + 1
+        );
         // An endpoint that answers can be reached, whatever its answer.
         return !attempt.MayPass || attempt.Arrived;
     }

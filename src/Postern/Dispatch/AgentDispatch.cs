@@ -22,7 +22,7 @@ internal sealed class AgentDispatch(
     Database database
 ) : DeliveryPurpose
 {
-    public const string PurposeName = "dispatch";
+    public const string PurposeName = Delivery.Dispatch;
 
     public override string Name => PurposeName;
 
@@ -50,13 +50,15 @@ internal sealed class AgentDispatch(
         )
             return (null, $"The agent {run.Agent} is no longer one that is called.");
         var secret = master.Unprotect(sealedSecret, Agent.SealPurpose(run.Project, run.Agent));
+        var (data, now) = (await body.MakeAsync(run), database.Now);
         return (
             new PreparedDelivery(
                 url,
                 [secret],
-                Outbox.Body("run.dispatched", database.Now, await body.MakeAsync(run)),
+                Outbox.Body(delivery.Type, now, data.Write),
                 MaxTries: agent.Settings.MaxTries,
-                MaxAnswer: AgentAnswer.MaxBytes
+                MaxAnswer: AgentAnswer.MaxBytes,
+                Copy: Outbox.Body(delivery.Type, now, data.WriteCopy)
             ),
             null
         );

@@ -188,7 +188,7 @@ internal sealed class ClaimRoutes(
         json.WriteStartArray("data");
         foreach (var run in claimed)
         {
-            var write = await dispatch.MakeAsync(run);
+            var write = (await dispatch.MakeAsync(run)).Write;
             json.WriteStartObject();
             write(json);
             json.WriteNumber("leaseSeconds", run.ClaimSeconds);

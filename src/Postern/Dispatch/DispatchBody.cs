@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Postern.Access;
 using Postern.Agents;
@@ -12,8 +13,8 @@ namespace Postern.Dispatch;
 
 /// <summary>
 /// Makes the data of a run for its agent, whether the agent is called or has claimed it: the run, its session with the
-/// end of the transcript, and where and how to report. It is made at the time of sending, so that neither the token nor
-/// the messages are stored twice.
+/// end of the transcript, and where and how to report. It is made at the time of sending, so that no token is stored.
+/// Of a call, a copy without the tokens is kept for people. It is short, so messages are not stored twice in bulk.
 /// </summary>
 internal sealed class DispatchBody(
     SessionTokens tokens,
@@ -36,8 +37,14 @@ internal sealed class DispatchBody(
     /// <summary>A larger input is fetched with the run.</summary>
     private const int MaxInput = 96 * 1024;
 
-    /// <summary>Writes the members of <c>data</c>; those of the session only when the run has one.</summary>
-    public async ValueTask<Action<Utf8JsonWriter>> MakeAsync(Run run)
+    /// <summary>
+    /// The most bytes of input, artifacts, messages and settings that the kept copy of a dispatch holds. Of more, it
+    /// only says how much there was.
+    /// </summary>
+    private const int MaxCopied = 16 * 1024;
+
+    /// <summary>Reads what the agent gets. Nothing is kept of it here.</summary>
+    public async ValueTask<DispatchData> MakeAsync(Run run)
     {
         var session = run.Session is null ? null : await sessions.FindAsync(run.Project, run.Session);
         var name = session is null ? null : Conversation.NameOf(session);
@@ -53,28 +60,40 @@ internal sealed class DispatchBody(
                 await RunData.FindAsync(tx, run.Project, run.Id, RunData.Artifacts)
             )
         );
-        return json =>
-        {
-            WriteRun(json, run, session, input, artifacts);
-            if (session is not null)
-                WriteSession(json, run, session, messages!);
-            json.WriteStartObject("callback");
-            json.WriteString("url", address.Url + callback.Path);
-            json.WriteStartObject("headers");
-            foreach (var (header, value) in callback.Headers)
-                json.WriteString(header, value);
-            if (!isDefault)
-                json.WriteString(CredentialReader.ProjectHeader, run.Project);
-            json.WriteEndObject();
-            json.WriteEndObject();
-            if (callback is { Trigger: { } trigger, Capture: { } capture })
-                WriteTrigger(json, trigger, capture);
-            json.WriteString("token", token);
-        };
+        var sent = new Sent(run, session, messages, input, artifacts, callback, token, isDefault);
+        return new DispatchData(json => Write(json, sent, isCopy: false), json => Write(json, sent, isCopy: true));
     }
 
-    private void WriteRun(Utf8JsonWriter json, Run run, Session? session, byte[]? input, byte[]? artifacts)
+    private void Write(Utf8JsonWriter json, Sent sent, bool isCopy)
     {
+        var isShort = isCopy && sent.Bytes > MaxCopied;
+        WriteRun(json, sent, isShort);
+        if (sent.Session is not null)
+            WriteSession(json, sent.Run, sent.Session, isShort ? LeftOut(sent.Messages!) : sent.Messages!);
+        json.WriteStartObject("callback");
+        json.WriteString("url", address.Url + sent.Callback.Path);
+        json.WriteStartObject("headers");
+        foreach (var (header, value) in sent.Callback.Headers)
+            json.WriteString(
+                header,
+                isCopy && header == CredentialReader.CallbackTokenHeader ? Redaction.Redacted : value
+            );
+        if (!sent.IsDefault)
+            json.WriteString(CredentialReader.ProjectHeader, sent.Run.Project);
+        json.WriteEndObject();
+        json.WriteEndObject();
+        if (sent.Callback is { Trigger: { } trigger, Capture: { } capture })
+            WriteTrigger(json, trigger, capture, isShort);
+        json.WriteString("token", isCopy ? Redaction.Redacted : sent.Token);
+    }
+
+    /// <summary>Returns a JSON text in place of a long part.</summary>
+    private static byte[] LeftOut(byte[] part) =>
+        JsonSerializer.SerializeToUtf8Bytes($"[left out: {part.Length} bytes]", Wire.Json);
+
+    private void WriteRun(Utf8JsonWriter json, Sent sent, bool isShort)
+    {
+        var (run, input, artifacts) = (sent.Run, sent.Input, sent.Artifacts);
         json.WriteStartObject("run");
         json.WriteString("id", run.Id);
         json.WriteNumber("attempt", run.Attempt);
@@ -84,12 +103,12 @@ internal sealed class DispatchBody(
         if (input?.Length > MaxInput)
             json.WriteString("inputUrl", $"{address.Url}/api/v1/runs/{run.Id}");
         else
-            RunJson.Raw(json, "input", input);
+            RunJson.Raw(json, "input", isShort && input is not null ? LeftOut(input) : input);
         if (artifacts is not null && artifacts.Length <= MaxInput / 2)
-            RunJson.Raw(json, "artifacts", artifacts);
+            RunJson.Raw(json, "artifacts", isShort ? LeftOut(artifacts) : artifacts);
         if (run.Profile is not null)
             json.WriteString("profile", run.Profile);
-        json.WriteString("deadline", Wire.Iso(session?.TurnDeadline ?? run.DeadlineAt));
+        json.WriteString("deadline", Wire.Iso(sent.Session?.TurnDeadline ?? run.DeadlineAt));
         json.WriteEndObject();
     }
 
@@ -109,18 +128,15 @@ internal sealed class DispatchBody(
         json.WriteEndObject();
     }
 
-    private static void WriteTrigger(Utf8JsonWriter json, Trigger trigger, Capture capture)
+    private static void WriteTrigger(Utf8JsonWriter json, Trigger trigger, Capture capture, bool isShort)
     {
         json.WriteStartObject("trigger");
         json.WriteString("id", trigger.Name.Id);
         json.WriteString("namespace", trigger.Name.Namespace);
         json.WriteString("requestId", capture.Id);
         json.WriteString("source", capture.Source);
-        json.WritePropertyName("settings");
-        if (trigger.Settings is null)
-            json.WriteNullValue();
-        else
-            json.WriteRawValue(trigger.Settings, skipInputValidation: true);
+        var settings = trigger.Settings is { } text ? Encoding.UTF8.GetBytes(text) : null;
+        RunJson.Raw(json, "settings", isShort && settings is not null ? LeftOut(settings) : settings);
         json.WriteEndObject();
     }
 
@@ -131,5 +147,25 @@ internal sealed class DispatchBody(
             .TakeWhile(m => (bytes += m.Content.Length) <= TailBytes)
             .Reverse();
         return Message.RenderAll(tail);
+    }
+
+    /// <summary>What goes into a dispatch.</summary>
+    private sealed record Sent(
+        Run Run,
+        Session? Session,
+        byte[]? Messages,
+        byte[]? Input,
+        byte[]? Artifacts,
+        DispatchCallback Callback,
+        string Token,
+        bool IsDefault
+    )
+    {
+        /// <summary>The bytes of the parts whose length callers choose.</summary>
+        public int Bytes =>
+            (Messages?.Length ?? 0)
+            + (Input?.Length ?? 0)
+            + (Artifacts?.Length ?? 0)
+            + (Callback.Trigger?.Settings?.Length ?? 0);
     }
 }

@@ -33,8 +33,7 @@ internal sealed class DeliveryPages(
     {
         if (await FindAsync(context) is not { } delivery)
             return PageRefusals.NotFound;
-        // The body of a callback is the whole run with its output.
-        var body = context.Caller.Allows("read", "runs") ? delivery.Body : null;
+        var body = delivery.IsReadableBy(context.Caller) ? delivery.Body : null;
         var attempts = await deliveries.AttemptsAsync(delivery.Project, delivery.Id);
         return await writer.PageAsync<DeliveryPage, DeliveryModel>(
             context,
