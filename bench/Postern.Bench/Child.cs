@@ -59,6 +59,13 @@ internal sealed class Child : IAsyncDisposable
         return child;
     }
 
+    /// <summary>Kibibytes of resident memory after a collection: what is held, without garbage.</summary>
+    public async Task<long> HeldKibAsync()
+    {
+        await AskAsync("collected", "CONT");
+        return ResidentKib();
+    }
+
     /// <summary>Kibibytes of resident memory.</summary>
     public long ResidentKib() =>
         long.Parse(
@@ -78,12 +85,12 @@ internal sealed class Child : IAsyncDisposable
     }
 
     /// <summary>What it says now when it is asked for a line with this beginning.</summary>
-    public async Task<string> AskAsync(string prefix)
+    public async Task<string> AskAsync(string prefix, string signalled = "WINCH")
     {
         var said = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lines)
             _asked = (prefix, said);
-        using var signal = Process.Start("kill", $"-WINCH {_process.Id}");
+        using var signal = Process.Start("kill", $"-{signalled} {_process.Id}");
         await signal.WaitForExitAsync();
         return await said.Task.WaitAsync(TimeSpan.FromSeconds(10));
     }

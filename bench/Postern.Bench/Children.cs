@@ -8,7 +8,7 @@ internal static class Children
 {
     /// <summary>
     /// The server as it is, with its own counts listened to: at its end it says how many commands a batch held, and at
-    /// SIGWINCH how many round trips to PostgreSQL there were.
+    /// SIGWINCH how many round trips to PostgreSQL there were. At SIGCONT it collects its garbage.
     /// </summary>
     public static async Task<int> ServeAsync(string[] args)
     {
@@ -33,6 +33,14 @@ internal static class Children
         using var asked = PosixSignalRegistration.Create(
             PosixSignal.SIGWINCH,
             _ => Console.WriteLine($"round trips  {Interlocked.Read(ref trips)}")
+        );
+        using var collected = PosixSignalRegistration.Create(
+            PosixSignal.SIGCONT,
+            _ =>
+            {
+                GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+                Console.WriteLine("collected");
+            }
         );
         var code = await ServeCommand.RunAsync(
             ServeOptions.From(args[0], "http://127.0.0.1:0", args.ElementAtOrDefault(1), true),

@@ -247,22 +247,17 @@ internal static class ConsoleMeasurements
     }
 
     /// <summary>
-    /// Pages of one transcript, on a server of their own. Its first generation is small: a page costs what it holds,
-    /// not the garbage that signing in and opening leave behind.
+    /// Pages of one transcript, on a server of their own. Garbage is collected before each look: a page costs what it
+    /// holds, not what signing in and opening leave behind.
     /// </summary>
     private static async Task MemoryAsync(string folder, string key, string session)
     {
-        var small = new Dictionary<string, string>(Measurements.NoLimits, StringComparer.Ordinal)
-        {
-            ["DOTNET_GCgen0size"] = "0x100000",
-        };
-        await using var server = await Child.StartAsync($"serve {folder}/data", small);
+        await using var server = await Child.StartAsync($"serve {folder}/data", Measurements.NoLimits);
         using var http = Measurements.Client(server, key);
         var visitors = await ViewersAsync(http, server);
         foreach (var visitor in visitors)
             await visitor.GetAsync("/console/sessions/" + session);
-        await Task.Delay(3000);
-        var before = server.ResidentKib();
+        var before = await server.HeldKibAsync();
         var open = new List<ConsoleStream>();
         foreach (var visitor in visitors)
             for (var i = 0; i < PagesOfSession; i++)
@@ -270,10 +265,11 @@ internal static class ConsoleMeasurements
                 var stream = await visitor.OpenAsync($"/console/sessions/{session}/live?after={Messages}");
                 open.Add(stream);
             }
-        await Task.Delay(8000);
+        // Those that are open have said their first words.
+        await Task.WhenAll(open.Select(stream => stream.UntilAsync("retry:")));
         Measurements.Say(
             $"an open page, {open.Count:#,0} on one transcript, resident",
-            (server.ResidentKib() - before) / (double)open.Count,
+            (await server.HeldKibAsync() - before) / (double)open.Count,
             "KiB",
             "target 16 KiB"
         );

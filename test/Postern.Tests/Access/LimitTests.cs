@@ -131,7 +131,7 @@ public sealed class LimitTests
         {
             var cookie = await ConsoleCookie.OfAsync(server, row);
             for (var page = 0; page < 4; page++)
-                open.Add(await server.StreamAsync("/console/runs/live", null, cookie.Headers));
+                open.Add(await server.StreamAsync("/console/runs/live", "", cookie.Headers));
         }
         Assert.All(open, stream => Assert.Equal(200, stream.Status));
         Assert.Equal(40, server.HeldRequests);
