@@ -51,6 +51,11 @@ public sealed class StuckTests
         var failed = await scene.CaptureAsync("wrong", scene.Of["wrong"].Capture);
         Assert.False(failed.TryGetProperty("why", out _));
         Assert.Contains("401", failed.GetProperty("errorMessage").GetString(), StringComparison.Ordinal);
+        // A run that has ended is not stuck, though its dispatch waits for its next try.
+        var busy = scene.Of["busy"].Run;
+        Assert.Equal(200, (await server.PostAsync($"/api/v1/runs/{busy}/cancel", new { })).Status);
+        Assert.DoesNotContain(await stuck.FindAsync(project, isAdmin: true), t => t.Id == busy);
+        Assert.DoesNotContain(await stuck.FindAsync(project, isAdmin: false), t => t.Id == busy);
     }
 
     [Theory]

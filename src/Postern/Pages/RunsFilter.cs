@@ -35,6 +35,9 @@ internal static class RunsFilter
     {
         if (filters.List("phase").FirstOrDefault(p => !Phase.All.Contains(p, StringComparer.Ordinal)) is { } word)
             return PageFilters.Bad($"phase: {word} is no phase");
+        foreach (var end in (string[])["from", "to"])
+            if (!Wire.TryParseOptionalInstant(filters[end], out _))
+                return PageFilters.Bad($"{end} is a day or an instant in ISO 8601, such as 2026-01-31");
         if (SpanOf(filters) is not { } span || !RunQuery.TryParseSpan(span, out var from, out var to))
             return PageFilters.Bad(
                 "created is from..to in ISO 8601, such as 2026-01-31..2026-02-01; not with from, to"

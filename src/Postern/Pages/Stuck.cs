@@ -70,8 +70,11 @@ internal sealed class Stuck(Database database, ApprovalStore approvals, HiddenSu
     private async ValueTask<List<StuckThing>> RunsAsync(Tx tx, string project, bool isAdmin)
     {
         var ofRun = SessionStore.ShownTo(isAdmin, "run");
-        var ofDelivery = hidden.ShownTo(isAdmin, "delivery");
-        var found = await DeliveryQueries.TriedAsync(tx, project, AgentDispatch.PurposeName, ofDelivery, Most);
+        // The dispatch of a run that has ended meanwhile is pending until its next try.
+        var (isLive, isShown) = (RunStore.IsLive("delivery.project", "delivery.subject"), "");
+        if (hidden.ShownTo(isAdmin, "delivery") is { } shown)
+            isShown = shown + " AND ";
+        var found = await DeliveryQueries.TriedAsync(tx, project, AgentDispatch.PurposeName, isShown + isLive, Most);
         var since = tx.Now - WhyNotDone.WithoutWorker;
         foreach (var agent in await AgentStore.WithoutWorkerAsync(tx, project, since, MostAgents))
             found.AddRange(await RunQueries.ClaimableAsync(tx, project, agent, ofRun, Most));

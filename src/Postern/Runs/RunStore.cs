@@ -257,6 +257,13 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
         + $"WHERE of_run.project = {project} AND of_run.agent > '' AND of_run.ended_at IS NULL "
         + $"AND of_run.attempt_at <= {instant})";
 
+    /// <summary>Returns a condition: a run has not ended. False when there is no run.</summary>
+    /// <param name="project">An expression.</param>
+    /// <param name="run">An expression for its id.</param>
+    public static string IsLive(string project, string run) =>
+        $"EXISTS (SELECT 1 FROM run of_run WHERE of_run.project = {project} AND of_run.id = {run} "
+        + "AND of_run.ended_at IS NULL)";
+
     /// <summary>Returns a condition: a run is in its first attempt. False when there is no run.</summary>
     /// <param name="project">An expression.</param>
     /// <param name="run">An expression for its id; null for none.</param>

@@ -74,7 +74,10 @@ public sealed class DispatchCopyTests : IAsyncLifetime
         Assert.Equal(expected, Encoding.UTF8.GetString(row!));
         Assert.All(secrets, secret => Assert.DoesNotContain(secret, expected, StringComparison.Ordinal));
         var kept = (await _server.GetAsync("/api/v1/deliveries/" + id)).Json.GetProperty("body");
-        Assert.Equal(17, kept.GetProperty("data").GetProperty("run").GetProperty("input").GetProperty("order").GetInt32());
+        Assert.Equal(
+            17,
+            kept.GetProperty("data").GetProperty("run").GetProperty("input").GetProperty("order").GetInt32()
+        );
     }
 
     [Fact]
@@ -129,6 +132,16 @@ public sealed class DispatchCopyTests : IAsyncLifetime
         var run = (await _server.PostAsync("/api/v1/runs", new { agent = "w" })).String("id");
         await _agent.NextAsync();
         var id = await SentAsync(run);
+        // A sentence tells its instants as times, in the lists too.
+        foreach (var path in (string[])["/runs", "/runs/" + run, "/deliveries/" + id])
+        {
+            var (_, cookie) = await ConsoleCookie.OfAsync(_server, Scopes);
+            var page = await _server.ConsoleAsync(cookie, HttpMethod.Get, "/console" + path);
+            Assert.Matches(
+                "given up at <time datetime=\"[0-9T:.-]+Z\" title=\"[^\"]+\"[^>]*>[0-9: -]+</time>",
+                page.Text
+            );
+        }
         _agent.Answers = _ => (202, "");
         Assert.Equal(200, (await _server.PostAsync($"/api/v1/deliveries/{id}/retry", new { })).Status);
         var (_, again, text) = await _agent.NextAsync(2);

@@ -23,6 +23,20 @@ public sealed class ListPageTests : IAsyncLifetime
         return page.Text;
     }
 
+    [Theory]
+    [InlineData("from=yesterday", "from is a day")]
+    [InlineData("to=2026-02-30", "to is a day")]
+    [InlineData("from=2026-01-01..2026-02-01", "from is a day")]
+    [InlineData("created=yesterday", "created is from..to")]
+    [InlineData("created=2026-01-01..&from=2026-01-01", "not with from, to")]
+    public async Task A_period_that_cannot_be_read_is_named(string query, string named)
+    {
+        var (_, cookie) = await ConsoleCookie.OfAsync(_server, "read:runs");
+        var page = await _server.ConsoleAsync(cookie, HttpMethod.Get, "/console/runs?" + query);
+        Assert.Equal(400, page.Status);
+        Assert.Contains(named, page.Text, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Sessions_are_found_by_a_text_as_it_is_written_and_by_their_age()
     {
