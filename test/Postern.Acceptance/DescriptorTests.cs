@@ -51,6 +51,67 @@ public sealed class DescriptorTests
         folder.Delete(recursive: true);
     }
 
+    /// <summary>They need no credential, and are held before a byte of a request has come.</summary>
+    [Fact]
+    public async Task One_address_with_idle_connections_keeps_no_other_out_and_does_not_fill_the_log()
+    {
+        var folder = Directory.CreateTempSubdirectory("postern-shares-");
+        await using (
+            var server = await ServerProcess.StartAsync(
+                $"--data \"{folder.FullName}\" --urls http://127.0.0.1:0 --dev",
+                new Dictionary<string, string> { [PosternCommand.Descriptors] = "1024" }
+            )
+        )
+        {
+            var port = new Uri(server.Url).Port;
+            var idle = new List<Socket>();
+            for (var i = 0; i < 1200; i++)
+                idle.Add(await ConnectFromAsync("127.0.0.9", port));
+            await server.SaysAsync("Connections are closed for want of places");
+            // As many as everybody has for himself, one beside the other.
+            var others = new List<Socket>();
+            for (var i = 0; i < 20; i++)
+                others.Add(await ConnectFromAsync("127.0.0.7", port));
+            foreach (var other in others)
+                Assert.StartsWith("HTTP/1.1 200 OK", await HealthAsync(other), StringComparison.Ordinal);
+            Assert.Equal(2, server.Output.Split("Connections are closed").Length);
+            Assert.DoesNotContain("maximum number of concurrent", server.Output, StringComparison.Ordinal);
+            foreach (var socket in idle)
+                socket.Close(0);
+            // What was held is free again.
+            await WaitFor.TrueAsync(async () =>
+            {
+                using var again = await ConnectFromAsync("127.0.0.9", port);
+                return (await HealthAsync(again)).StartsWith("HTTP/1.1 200 OK", StringComparison.Ordinal);
+            });
+            foreach (var other in others)
+                other.Close(0);
+        }
+        folder.Delete(recursive: true);
+    }
+
+    private static async Task<Socket> ConnectFromAsync(string address, int port)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Parse(address), 0));
+        await socket.ConnectAsync(IPAddress.Loopback, port);
+        return socket;
+    }
+
+    private static async Task<string> HealthAsync(Socket socket)
+    {
+        var answer = new byte[64];
+        try
+        {
+            await socket.SendAsync("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"u8.ToArray());
+            return System.Text.Encoding.ASCII.GetString(answer, 0, await socket.ReceiveAsync(answer));
+        }
+        catch (SocketException fault)
+        {
+            return fault.Message;
+        }
+    }
+
     /// <summary>All at once: the system has accepted them before the server reads the first.</summary>
     [Fact]
     public async Task A_burst_of_connections_does_not_end_the_server()

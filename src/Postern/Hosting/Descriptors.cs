@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -15,8 +16,8 @@ internal static class Descriptors
     private const string Open = "/proc/self/fd";
     private const int LeastForServer = 256;
 
-    /// <summary>Connections above the limit that are being closed at the same time.</summary>
-    private const int Refused = 64;
+    /// <summary>More than any system opens; the web server counts a little beyond it.</summary>
+    private const int MostPlaces = 1_000_000_000;
 
     /// <summary>The number of connections that may be open; null where the system has no limit.</summary>
     public static long? Connections { get; } = Read() is { } limit ? ConnectionsWithin(limit, OpenNow()) : null;
@@ -28,15 +29,17 @@ internal static class Descriptors
     public static long ConnectionsWithin(long limit, long open) =>
         Math.Max(limit - open - Math.Max(LeastForServer, limit / 4), limit / 8);
 
-    /// <summary>Lets the web server accept some more than that, which it closes, but no others.</summary>
-    public static void Bound(IServiceCollection services)
+    /// <summary>Lets the web server have no more connections than that, and no address all of them.</summary>
+    public static void Bound(IServiceCollection services, IReadOnlyList<IPNetwork> proxies)
     {
         if (Connections is not { } most)
             return;
         services.RemoveAll<IConnectionListenerFactory>();
         services.AddSingleton<IConnectionListenerFactory>(provider => new BoundedListenerFactory(
             ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider),
-            (int)Math.Min(most + Refused, int.MaxValue)
+            new ConnectionShares((int)Math.Min(most, MostPlaces), proxies),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<BoundedListenerFactory>>()
         ));
     }
 

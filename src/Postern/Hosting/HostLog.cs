@@ -34,6 +34,13 @@ internal static partial class HostLog
     public static partial void NamesItselfAlone(ILogger log, string url);
 
     [LoggerMessage(
+        EventId = 405,
+        Level = LogLevel.Warning,
+        Message = "Connections are closed for want of places: {Open} of {Most} are open, {Held} of them from {Address}"
+    )]
+    public static partial void ConnectionsClosed(ILogger log, int open, int most, int held, string address);
+
+    [LoggerMessage(
         EventId = 403,
         Level = LogLevel.Warning,
         Message = "Development mode: outbound requests may go to loopback"

@@ -9,7 +9,9 @@ namespace Postern.Hosting;
 /// A connection that keeps its place until it is disposed. Its close would be too early: the descriptor is released
 /// only on disposal, which on a busy machine is later.
 /// </summary>
-internal sealed class PlacedConnection(ConnectionContext inner, SemaphoreSlim places) : ConnectionContext
+/// <param name="inner">The connection.</param>
+/// <param name="free">Called once, when it is disposed.</param>
+internal sealed class PlacedConnection(ConnectionContext inner, Action free) : ConnectionContext
 {
     private int _isFreed;
 
@@ -64,7 +66,7 @@ internal sealed class PlacedConnection(ConnectionContext inner, SemaphoreSlim pl
         finally
         {
             if (Interlocked.Exchange(ref _isFreed, 1) == 0)
-                places.Release();
+                free();
         }
     }
 }

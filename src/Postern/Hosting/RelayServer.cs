@@ -22,9 +22,9 @@ internal static class RelayServer
         TimeProvider clock
     )
     {
-        var builder = Server.BuilderOf(options, urls);
         // The address of a sender and that of an administrator are found in the same way.
         options.Operators.TrustedProxies = options.RelayServer.TrustedProxies;
+        var builder = Server.BuilderOf(options, urls);
         Compose(builder.Services, database, master, options, clock);
 
         var app = builder.Build();

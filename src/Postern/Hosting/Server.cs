@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
@@ -80,7 +81,7 @@ internal static class Server
         builder.Services.AddRouting();
         Log(builder.Logging, options.Log);
         Listen(builder, urls);
-        Descriptors.Bound(builder.Services);
+        Descriptors.Bound(builder.Services, [.. options.Operators.TrustedProxies.Select(IPNetwork.Parse)]);
         builder.WebHost.UseShutdownTimeout(ShutdownTime);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTime);
         return builder;
@@ -175,7 +176,6 @@ internal static class Server
         kestrel.Limits.MaxRequestHeadersTotalSize = MaxHeaderBytes;
         // Each route limits its own body; this is the limit for all.
         kestrel.Limits.MaxRequestBodySize = 2 * 1024 * 1024;
-        kestrel.Limits.MaxConcurrentConnections = Descriptors.Connections;
         Framing.Configure(kestrel);
     }
 
