@@ -38,7 +38,8 @@ internal static class RunsFilter
         foreach (var end in (string[])["from", "to"])
             if (!Wire.TryParseOptionalInstant(filters[end], out _))
                 return PageFilters.Bad($"{end} is a day or an instant in ISO 8601, such as 2026-01-31");
-        if (SpanOf(filters) is not { } span || !RunQuery.TryParseSpan(span, out var from, out var to))
+        var (from, to) = ((long?)null, (long?)null);
+        if (SpanOf(filters) is not { } span || (span.Length > 0 && !RunQuery.TryParseSpan(span, out from, out to)))
             return PageFilters.Bad(
                 "created is from..to in ISO 8601, such as 2026-01-31..2026-02-01; not with from, to"
             );
@@ -69,10 +70,10 @@ internal static class RunsFilter
     /// <summary>Returns the period in which the runs were made, or null when it is given in two ways.</summary>
     private static string? SpanOf(PageFilters filters)
     {
-        var ends = filters["from"].Length > 0 || filters["to"].Length > 0;
-        if (filters["created"].Length == 0)
-            return filters["from"] + ".." + filters["to"];
-        return ends ? null : filters["created"];
+        var hasEnd = filters["from"].Length > 0 || filters["to"].Length > 0;
+        if (hasEnd && filters["created"].Length > 0)
+            return null;
+        return hasEnd ? filters["from"] + ".." + filters["to"] : filters["created"];
     }
 
     /// <summary>Returns whether the list is limited to a period or to a trigger.</summary>
@@ -88,7 +89,7 @@ internal static class RunsFilter
         var given = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
             ["failureCode"] = filters["failure"],
-            ["created"] = span == ".." ? null : span,
+            ["created"] = span is "" ? null : span,
         };
         foreach (var name in (string[])["phase", "agent", "trigger", "session", "tag", "status", "olderThan"])
             given[name] = filters[name];
