@@ -107,5 +107,49 @@ public sealed class PlaneContract
         Assert.Equal(Envelopes, await EffectsAsync(one));
     }
 
+    /// <summary>What relays have handed over is remembered for as long as a repeat may come.</summary>
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    public async Task What_no_repeat_can_come_of_any_more_is_removed(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend, AllowPlain);
+        await using var relay = await TestRelay.StartAsync();
+        await PrepareAsync(server);
+        await relay.JoinAsync(server);
+        var connection = await relay.ConnectionAsync();
+        var frames = Enumerable.Range(0, Envelopes).Select(n => relay.Seal(Request(n))).ToList();
+        foreach (var frame in frames)
+            await connection.SendAsync(frame);
+        foreach (var frame in frames)
+            Assert.Equal(200, (await relay.AnswerAsync(IdOf(frame))).Status);
+        await server.Database.WriteAsync(tx =>
+            tx.ExecuteAsync(
+                """
+                INSERT INTO joined_page (page, plane, project, approval, due_at, ended_at)
+                VALUES ('pg_1', 'pln_1', 'p', 'a', NULL, $1), ('pg_2', 'pln_1', 'p', 'b', NULL, NULL)
+                """,
+                tx.Now
+            )
+        );
+        await Sweeps.OfAllLoopsAsync(server);
+        Assert.Equal((Envelopes, 2), (await CountAsync("relay_envelope"), await CountAsync("joined_page")));
+
+        // A relay keeps requests for three days, and this server remembers them for one more. One came later.
+        await server.Database.WriteAsync(tx =>
+            tx.ExecuteAsync(
+                "UPDATE relay_envelope SET taken_at = taken_at + $1 WHERE id = $2",
+                2 * 86_400_000_000L,
+                IdOf(frames[3])
+            )
+        );
+        server.Clock.Advance(TimeSpan.FromDays(5));
+        await Sweeps.OfAllLoopsAsync(server);
+        Assert.Equal((1, 1), (await CountAsync("relay_envelope"), await CountAsync("joined_page")));
+
+        ValueTask<long> CountAsync(string table) =>
+            server.Database.ReadAsync(tx => tx.FirstAsync($"SELECT COUNT(*) FROM {table}", r => r.GetInt64(0)));
+    }
+
     private static string IdOf(Frame frame) => ((EnvelopeHead)frame.Head).Id;
 }

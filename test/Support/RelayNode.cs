@@ -14,6 +14,8 @@ namespace Postern.Support;
 /// <summary>A whole relay in this process, on a real database and a real port of loopback.</summary>
 internal sealed class RelayNode : IAsyncDisposable
 {
+    /// <summary>What it logged; null when something between it and its database could make it fail.</summary>
+    private LogSink? _log;
     private readonly string _folder;
 
     private RelayNode(string folder, Database database, WebApplication app, string rootKey, MovableClock clock)
@@ -80,10 +82,12 @@ internal sealed class RelayNode : IAsyncDisposable
             database = wrap(database);
         var master = MasterKey.FromText("a master key for the tests, long enough");
         var app = RelayServer.Build(database, master, options, serve.Urls, clock);
+        var log = new LogSink();
+        app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
         var rootKey = await app.Services.GetRequiredService<FirstStart>().RunAsync(null);
         await app.StartAsync();
         app.Services.GetRequiredService<ServerAddress>().ListensOn(app.Urls.First());
-        return new RelayNode(folder, database, app, rootKey.Text ?? "", clock);
+        return new RelayNode(folder, database, app, rootKey.Text ?? "", clock) { _log = wrap is null ? log : null };
     }
 
     public async Task<Answer> SendAsync(
@@ -141,5 +145,7 @@ internal sealed class RelayNode : IAsyncDisposable
         await App.DisposeAsync();
         await Database.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
+        if (_log is { } log)
+            LoopFaults.None(log.Text);
     }
 }

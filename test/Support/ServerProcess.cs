@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Http.Headers;
+using System.Text;
 
 namespace Postern.Support;
 
@@ -12,6 +13,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly TaskCompletionSource<string> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<string> _out = [];
+    private readonly StringBuilder _faults = new();
     private readonly StreamWriter? _log;
 
     private ServerProcess(string arguments, IReadOnlyDictionary<string, string>? environment, string? log)
@@ -109,10 +111,11 @@ internal sealed class ServerProcess : IAsyncDisposable
         if (!_process.HasExited)
             await KillAsync();
         _process.Dispose();
-        if (_log is null)
-            return;
         lock (_out)
-            _log.Dispose();
+        {
+            _log?.Dispose();
+            LoopFaults.None(_faults.ToString());
+        }
     }
 
     private void Take(string? line)
@@ -123,6 +126,9 @@ internal sealed class ServerProcess : IAsyncDisposable
         {
             if (_log is null || _out.Count < FirstLines)
                 _out.Add(line);
+            // The fault itself stands in the lines behind it.
+            if (_faults.Length > 0 || LoopFaults.IsOne(line))
+                _faults.AppendLine(line);
             if (_log?.BaseStream.CanWrite == true)
                 _log.WriteLine(line);
         }

@@ -226,12 +226,11 @@ internal sealed class EnvelopeStore(Database database)
     public Task<int> ForgetAsync(long heldFor, int limit) =>
         database.WriteAsync(tx =>
             tx.ExecuteAsync(
-                """
+                $"""
                 DELETE FROM relay_envelope WHERE (relay, id) IN (
-                  SELECT relay, id FROM relay_envelope WHERE taken_at < $1 LIMIT $2{tx.ForUpdateSkipLocked})
+                  SELECT relay, id FROM relay_envelope WHERE taken_at < $1 LIMIT {limit}{tx.ForUpdateSkipLocked})
                 """,
-                tx.Now - heldFor - Day,
-                (long)limit
+                tx.Now - heldFor - Day
             )
         );
 

@@ -145,12 +145,11 @@ internal sealed class PageStore(Database database, ApprovalLinks links)
     public Task<int> ForgetAsync(long heldFor, int limit) =>
         database.WriteAsync(tx =>
             tx.ExecuteAsync(
-                """
+                $"""
                 DELETE FROM joined_page WHERE (page, plane) IN (
-                  SELECT page, plane FROM joined_page WHERE ended_at < $1 LIMIT $2{tx.ForUpdateSkipLocked})
+                  SELECT page, plane FROM joined_page WHERE ended_at < $1 LIMIT {limit}{tx.ForUpdateSkipLocked})
                 """,
-                tx.Now - heldFor - Day,
-                (long)limit
+                tx.Now - heldFor - Day
             )
         );
 

@@ -31,6 +31,7 @@ internal static class PlaneFeature
             .AddSingleton<PlaneStates>()
             .AddSingleton<PlaneRoutes>();
         services.AddBackground<PlaneKeeper>();
+        services.AddBackground<PlaneRetention>();
         return services;
     }
 

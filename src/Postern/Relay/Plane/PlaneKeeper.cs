@@ -13,7 +13,6 @@ namespace Postern.Relay.Plane;
 internal sealed class PlaneKeeper : SignalledPollingLoop
 {
     private static readonly TimeSpan DoorsEvery = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan ForgetEvery = TimeSpan.FromMinutes(1);
     private readonly ConcurrentDictionary<string, PlaneLink> _links = new(StringComparer.Ordinal);
     private readonly PlaneParts _parts;
     private readonly PosternOptions _options;
@@ -25,7 +24,6 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
     private readonly AsyncSignal _doors = new();
     private Task _telling = Task.CompletedTask;
     private string? _version;
-    private long _forgotAt;
 
     public PlaneKeeper(
         PlaneParts parts,
@@ -40,7 +38,6 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
     {
         (_parts, _options, _triggers, _address, _people) = (parts, options, triggers, address, people);
         (_memory, _nodes) = witness;
-        _forgotAt = parts.Time.GetTimestamp();
     }
 
     /// <summary>On PostgreSQL commands tell of what they do; beside the embedded file they cannot.</summary>
@@ -67,7 +64,6 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
 
     protected override async Task<bool> PollAsync(CancellationToken stop)
     {
-        await ForgetAsync();
         await _nodes.SayAsync(Links);
         var version = await _parts.Store.VersionAsync();
         if (version == _version)
@@ -93,17 +89,6 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
             }
         _version = version;
         return false;
-    }
-
-    private async Task ForgetAsync()
-    {
-        if (_links.IsEmpty || _parts.Time.GetElapsedTime(_forgotAt) < ForgetEvery)
-            return;
-        _forgotAt = _parts.Time.GetTimestamp();
-        var heldFor = _links.Values.Max(l => l.Plane.HeldFor);
-        while (await _parts.Envelopes.ForgetAsync(heldFor, 1000) == 1000) { }
-        while (await _parts.Pages.Store.ForgetAsync(heldFor, 1000) == 1000) { }
-        await _nodes.ForgetAsync();
     }
 
     /// <summary>Runs at once when a trigger or a service was changed, and now and then.</summary>

@@ -41,6 +41,10 @@ internal sealed class PlaneStore(Database database, MasterKey master)
     public ValueTask<List<JoinedPlane>> ListAsync(Tx tx) =>
         tx.ListAsync($"SELECT {Columns} FROM joined_relay ORDER BY joined_at, relay LIMIT {Most}", Map);
 
+    /// <summary>Returns the longest time for which a joined relay keeps requests, in microseconds.</summary>
+    public ValueTask<long?> LongestHeldForAsync() =>
+        database.ReadAsync(tx => tx.FirstAsync("SELECT MAX(held_for) FROM joined_relay", r => r.LongOrNull(0)));
+
     /// <summary>Adds a relay, or replaces the identity of one that is joined again.</summary>
     public async ValueTask PutAsync(Tx tx, JoinedPlane p)
     {
