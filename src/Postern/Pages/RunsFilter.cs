@@ -35,14 +35,9 @@ internal static class RunsFilter
     {
         if (filters.List("phase").FirstOrDefault(p => !Phase.All.Contains(p, StringComparer.Ordinal)) is { } word)
             return PageFilters.Bad($"phase: {word} is no phase");
-        foreach (var end in (string[])["from", "to"])
-            if (!Wire.TryParseOptionalInstant(filters[end], out _))
-                return PageFilters.Bad($"{end} is a day or an instant in ISO 8601, such as 2026-01-31");
-        var (from, to) = ((long?)null, (long?)null);
-        if (SpanOf(filters) is not { } span || (span.Length > 0 && !RunQuery.TryParseSpan(span, out from, out to)))
-            return PageFilters.Bad(
-                "created is from..to in ISO 8601, such as 2026-01-31..2026-02-01; not with from, to"
-            );
+        if (!PeriodOf(filters).Try(out var period, out var unread))
+            return unread;
+        var (from, to) = period;
         if (filters["olderThan"] is { Length: > 0 } age)
         {
             if (!Wire.TryParseSpan(age, out var old))
@@ -67,14 +62,30 @@ internal static class RunsFilter
         };
     }
 
-    /// <summary>Returns the period in which the runs were made, or null when it is given in two ways.</summary>
-    private static string? SpanOf(PageFilters filters)
+    /// <summary>Returns when the runs were made; null for an end that is not given.</summary>
+    private static Checked<(long? From, long? To)> PeriodOf(PageFilters filters)
     {
-        var hasEnd = filters["from"].Length > 0 || filters["to"].Length > 0;
-        if (hasEnd && filters["created"].Length > 0)
-            return null;
-        return hasEnd ? filters["from"] + ".." + filters["to"] : filters["created"];
+        if (!Wire.TryParseOptionalInstant(filters["from"], out var from))
+            return Unread("from");
+        if (!Wire.TryParseOptionalInstant(filters["to"], out var to))
+            return Unread("to");
+        if (filters["created"].Length == 0)
+            return (from, to);
+        if ((from ?? to) is not null || !RunQuery.TryParseSpan(filters["created"], out from, out to))
+            return PageFilters.Bad(
+                "created is from..to in ISO 8601, such as 2026-01-31..2026-02-01; not with from, to"
+            );
+        return (from, to);
+
+        static Refusal Unread(string name) =>
+            PageFilters.Bad($"{name} is a day or an instant in ISO 8601, such as 2026-01-31");
     }
+
+    /// <summary>Returns the same period as <c>from..to</c>, or null when there is none.</summary>
+    private static string? SpanOf(PageFilters filters) =>
+        filters["created"].Length > 0 ? filters["created"]
+        : filters["from"].Length + filters["to"].Length > 0 ? filters["from"] + ".." + filters["to"]
+        : null;
 
     /// <summary>Returns whether the list is limited to a period or to a trigger.</summary>
     public static bool IsOfSpan(PageFilters filters) =>
@@ -85,11 +96,10 @@ internal static class RunsFilter
     /// <param name="changes">What differs from them.</param>
     public static string Ask(PageFilters filters, params ReadOnlySpan<(string Name, string? Value)> changes)
     {
-        var span = SpanOf(filters);
         var given = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
             ["failureCode"] = filters["failure"],
-            ["created"] = span is "" ? null : span,
+            ["created"] = SpanOf(filters),
         };
         foreach (var name in (string[])["phase", "agent", "trigger", "session", "tag", "status", "olderThan"])
             given[name] = filters[name];
