@@ -17,6 +17,9 @@ internal static class ConsoleMeasurements
     private const int Times = 100;
     private const int OpenPages = 1_000;
 
+    /// <summary>A page that is open has what there is: it waits for what comes.</summary>
+    private const int FromTheEnd = 1_000_000_000;
+
     /// <summary>A key has at most 20 sessions, and a session at most four live pages.</summary>
     private const int SessionsOfKey = 20;
     private const int PagesOfSession = 4;
@@ -262,7 +265,7 @@ internal static class ConsoleMeasurements
         foreach (var visitor in visitors)
             for (var i = 0; i < PagesOfSession; i++)
             {
-                var stream = await visitor.OpenAsync($"/console/sessions/{session}/live?after={Messages}");
+                var stream = await visitor.OpenAsync($"/console/sessions/{session}/live?after={FromTheEnd}");
                 open.Add(stream);
             }
         // Those that are open have said their first words.

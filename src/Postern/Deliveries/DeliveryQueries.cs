@@ -120,14 +120,17 @@ internal static class DeliveryQueries
         return rows.ToDictionary(r => r.Item1, r => r.Item2, StringComparer.Ordinal);
     }
 
-    /// <summary>Returns the delivery to an endpoint that ended last, with its last attempt, or null.</summary>
-    public static async ValueTask<(Delivery Delivery, Attempt? Last)?> LastEndedAsync(
+    /// <summary>
+    /// Returns the delivery to an endpoint that was tried last, with that attempt, or null. An attempt after which there
+    /// is a next one is due late, so it is looked for among the <see cref="MostLate"/> that are due last.
+    /// </summary>
+    public static async ValueTask<(Delivery Delivery, Attempt? Last)?> LastTriedAsync(
         Tx tx,
         string project,
         string endpoint
     )
     {
-        var delivery = await tx.FirstAsync(
+        var found = await tx.ListAsync(
             $"""
             SELECT {Row<Delivery>.Columns}
             FROM delivery
@@ -138,8 +141,24 @@ internal static class DeliveryQueries
             project,
             endpoint
         );
-        if (delivery is null)
-            return null;
-        return (delivery, (await LastAttemptsAsync(tx, project, [delivery.Id])).GetValueOrDefault(delivery.Id));
+        var late = await tx.ListAsync(
+            $"""
+            SELECT {Row<Delivery>.Columns}
+            FROM delivery
+            WHERE project = $1 AND endpoint = $2 AND due_at IS NOT NULL
+            ORDER BY due_at DESC LIMIT $3
+            """,
+            Row<Delivery>.Read,
+            project,
+            endpoint,
+            (long)MostLate
+        );
+        found.AddRange(late.Where(d => d.Attempts > 0));
+        var attempts = await LastAttemptsAsync(tx, project, [.. found.Select(d => d.Id)]);
+        return found
+            .Select(d => ((Delivery, Attempt?)?)(d, attempts.GetValueOrDefault(d.Id)))
+            .MaxBy(d => d!.Value.Item2?.At ?? d.Value.Item1.EndedAt);
     }
+
+    private const int MostLate = 20;
 }

@@ -17,7 +17,7 @@ internal sealed record AgentModel
     /// <summary>When one of its workers last asked for work; null: never.</summary>
     public long? Asked { get; init; }
 
-    /// <summary>The last finished call of the agent, with its answer; null when there is none.</summary>
+    /// <summary>The last call of the agent, with its answer; null when there is none.</summary>
     public (Delivery Delivery, Attempt? Answer)? Last { get; init; }
 
     /// <summary>Until when this node does not call it; null: this node calls it.</summary>

@@ -89,7 +89,7 @@ internal sealed class AgentPages(
             Turns = await SessionStore.OpenTurnsAsync(tx, agent.Project, agent.Slug),
             Jobs = await AgentPlaces.TakenAsync(tx, agent.Project, agent.Slug),
             Asked = await AgentAsks.LastAsync(tx, agent.Project, agent.Slug),
-            Last = agent.Kind == Agent.Http ? await DeliveryQueries.LastEndedAsync(tx, agent.Project, key) : null,
+            Last = agent.Kind == Agent.Http ? await DeliveryQueries.LastTriedAsync(tx, agent.Project, key) : null,
         });
         return await writer.PageAsync<AgentPage, AgentModel>(
             context,

@@ -35,6 +35,7 @@ public sealed class ListPageTests : IAsyncLifetime
         var page = await _server.ConsoleAsync(cookie, HttpMethod.Get, "/console/runs?" + query);
         Assert.Equal(400, page.Status);
         Assert.Contains(named, page.Text, StringComparison.Ordinal);
+        Assert.Contains("aria-invalid=\"true\"", page.Text, StringComparison.Ordinal);
     }
 
     [Fact]

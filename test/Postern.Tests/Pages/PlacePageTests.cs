@@ -21,6 +21,27 @@ public sealed class PlacePageTests : IAsyncLifetime
         _server.ConsoleAsync(cookie, HttpMethod.Post, "/console" + path, cookie.Form(fields, once));
 
     [Fact]
+    public async Task An_agent_whose_calls_fail_shows_the_last_answer_before_it_is_given_up()
+    {
+        await using var receiver = await Receiver.StartAsync();
+        receiver.Answers = n => n == 1 ? (202, "") : (503, "the model is loading now");
+        var agent = new { kind = "http", url = receiver.Url };
+        await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/late", _server.RootKey, agent);
+        var (_, cookie) = await ConsoleCookie.OfAsync(_server, "read:tasks");
+        Assert.DoesNotContain(
+            "The last call",
+            (await OpenAsync(cookie, "/agents/late")).Text,
+            StringComparison.Ordinal
+        );
+        await _server.PostAsync("/api/v1/runs", new { agent = "late" });
+        await WaitFor.TrueAsync(async () => (await OpenAsync(cookie, "/agents/late")).Text.Contains("answered 202"));
+        await _server.PostAsync("/api/v1/runs", new { agent = "late" });
+        await WaitFor.TrueAsync(async () =>
+            (await OpenAsync(cookie, "/agents/late")).Text.Contains("answered 503: the model is loading now")
+        );
+    }
+
+    [Fact]
     public async Task An_endpoint_is_made_with_a_secret_that_is_shown_once_tested_switched_and_removed()
     {
         await using var receiver = await Receiver.StartAsync();
