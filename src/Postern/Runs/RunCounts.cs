@@ -28,16 +28,9 @@ internal sealed class RunCounts(Database database, KeptCounts kept)
                 .UpTo(Newest, end)
                 .GroupAsync(
                     Newest,
-                    "phase, agent, trigger_key, failure_code, CASE WHEN ended_at IS NULL THEN 1 ELSE 0 END AS live",
-                    ["phase", "agent", "trigger_key", "failure_code", "live"],
-                    r => new Counted(
-                        r.GetString(0),
-                        r.GetString(1),
-                        r.TextOrNull(2),
-                        r.TextOrNull(3),
-                        r.Flag(4),
-                        r.GetInt64(5)
-                    ),
+                    "phase, agent, trigger_key, failure_code",
+                    ["phase", "agent", "trigger_key", "failure_code"],
+                    r => new Counted(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.TextOrNull(3), r.GetInt64(4)),
                     Most
                 );
             return new RunsCounted(
@@ -47,7 +40,7 @@ internal sealed class RunCounts(Database database, KeptCounts kept)
                     ("trigger", Of(rows, r => r.Trigger)),
                     ("failure", Of(rows, r => r.Failure)),
                 ],
-                Of(rows.Where(r => r.IsLive), r => r.Trigger),
+                Of(rows.Where(r => !Phase.IsTerminal(r.Phase)), r => r.Trigger),
                 rows.Sum(r => r.Count) == Most || end is not null
             );
         });
@@ -64,12 +57,5 @@ internal sealed class RunCounts(Database database, KeptCounts kept)
         ];
 
     /// <summary>A number of equal runs.</summary>
-    private sealed record Counted(
-        string Phase,
-        string Agent,
-        string? Trigger,
-        string? Failure,
-        bool IsLive,
-        long Count
-    );
+    private sealed record Counted(string Phase, string Agent, string? Trigger, string? Failure, long Count);
 }
