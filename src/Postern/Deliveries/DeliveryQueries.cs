@@ -121,8 +121,8 @@ internal static class DeliveryQueries
     }
 
     /// <summary>
-    /// Returns the delivery to an endpoint that was tried last, with that attempt, or null. An attempt after which there
-    /// is a next one is due late, so it is looked for among the <see cref="MostLate"/> that are due last.
+    /// Returns the delivery to an endpoint that was tried last, with that attempt, or null. A delivery that is tried
+    /// again is due late, so it is looked for among the <see cref="MostLate"/> that are due last.
     /// </summary>
     public static async ValueTask<(Delivery Delivery, Attempt? Last)?> LastTriedAsync(
         Tx tx,
