@@ -1,3 +1,4 @@
+using Postern.Http;
 using Postern.Storage;
 
 namespace Postern.Access;
@@ -15,7 +16,13 @@ internal static class AccessFeature
             .AddSingleton<Tokens>()
             .AddSingleton<RunAttempts>()
             .AddSingleton<ConsoleSessions>()
-            .AddSingleton<CredentialReader>();
+            .AddSingleton<CredentialReader>()
+            .AddSingleton(s => new BodyRoom(
+                BodyRoom.OfThisProcess,
+                http =>
+                    http.Features.Get<RequestCaller>()?.Party
+                    ?? "address " + s.GetRequiredService<CredentialReader>().AddressOf(http)
+            ));
         services
             .AddSingleton<FailedCredentials>()
             .AddSingleton<VerificationPlaces>()

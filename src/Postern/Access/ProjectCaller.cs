@@ -19,6 +19,9 @@ internal sealed class ProjectCaller(string project, Authority authority, Databas
 
     public Authority Authority { get; } = authority;
 
+    /// <summary>A token counts by itself; keys count with their project, as their rate does.</summary>
+    public override string Party => Authority.Bucket ?? "project " + Project;
+
     public ScopeSet Scopes => Authority.Scopes;
 
     /// <summary>Set when a scope was checked. A handler that never checks is a fault, not an open door.</summary>

@@ -38,7 +38,7 @@ internal static partial class HostLog
         Level = LogLevel.Warning,
         Message = "Connections are closed for want of places: {Open} of {Most} are open, {Held} of them from {Address}"
     )]
-    public static partial void ConnectionsClosed(ILogger log, int open, int most, int held, string address);
+    public static partial void ConnectionsClosed(ILogger log, long open, int most, long held, string address);
 
     [LoggerMessage(
         EventId = 403,

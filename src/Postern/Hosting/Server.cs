@@ -30,6 +30,7 @@ internal static class Server
 {
     /// <summary>The most bytes of all headers of a request; beyond it, the server answers 431.</summary>
     private const int MaxHeaderBytes = 32 * 1024;
+    private const int MaxUnreadBytes = 128 * 1024;
     private static readonly TimeSpan ShutdownTime = TimeSpan.FromSeconds(15);
 
     public static WebApplication Build(
@@ -174,6 +175,8 @@ internal static class Server
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestHeadersTotalSize = MaxHeaderBytes;
+        // What is kept of a connection that nobody reads now.
+        kestrel.Limits.MaxRequestBufferSize = MaxUnreadBytes;
         // Each route limits its own body; this is the limit for all.
         kestrel.Limits.MaxRequestBodySize = 2 * 1024 * 1024;
         Framing.Configure(kestrel);

@@ -12,6 +12,8 @@ namespace Postern.Http;
 /// </summary>
 internal sealed class RequestBody : IDisposable
 {
+    /// <summary>Expected of a body whose length is not declared.</summary>
+    private const int FirstBytes = 4096;
     private static readonly JsonDocumentOptions Strict = new()
     {
         AllowDuplicateProperties = false,
@@ -20,20 +22,20 @@ internal sealed class RequestBody : IDisposable
     private readonly int _limit;
     private readonly string? _contentType;
     private readonly StringValues _contentEncoding;
-    private byte[] _rented;
+    private readonly BodyBuffer _buffer;
 
-    private RequestBody(HttpRequest request, byte[] rented, int length, int limit)
+    private RequestBody(HttpRequest request, BodyBuffer buffer, int limit)
     {
-        (_rented, Length, _limit) = (rented, length, limit);
+        (_buffer, _limit) = (buffer, limit);
         (_contentType, _contentEncoding) = (request.ContentType, request.Headers.ContentEncoding);
     }
 
-    public int Length { get; }
+    public int Length => _buffer.Length;
 
     /// <summary>The original bytes, which a signature covers.</summary>
-    public ReadOnlyMemory<byte> Bytes => _rented.AsMemory(0, Length);
+    public ReadOnlyMemory<byte> Bytes => _buffer.Bytes;
 
-    /// <summary>Returns the body, or a 413.</summary>
+    /// <summary>Returns the body, a 413, or a 503 when there is no room for it now.</summary>
     /// <param name="http">Nothing of its body has been read yet.</param>
     /// <param name="limit">Bytes; counted as they arrive when no length is declared.</param>
     public static async ValueTask<Checked<RequestBody>> ReadAsync(HttpContext http, int limit)
@@ -41,35 +43,44 @@ internal sealed class RequestBody : IDisposable
         if (http.Request.ContentLength > limit)
             return TooLarge;
         if (http.Features.Get<ReadAlready>() is { } already)
-            return already.Bytes.Length > limit
-                ? TooLarge
-                : new RequestBody(http.Request, already.Copy(), already.Bytes.Length, limit);
+            return already.Bytes.Length > limit ? TooLarge : new RequestBody(http.Request, already.Copy(), limit);
+        var expected = http.Request.ContentLength ?? FirstBytes;
+        var buffer = new BodyBuffer(Arrival.Of(http) is null ? http : null, expected);
+        try
+        {
+            if (await FillAsync(http, buffer, limit) is { } refusal)
+                return refusal;
+            var body = new RequestBody(http.Request, buffer, limit);
+            buffer = null;
+            return body;
+        }
+        finally
+        {
+            buffer?.Dispose();
+        }
+    }
+
+    /// <summary>Reads to the end. Returns why the body is not taken, or null.</summary>
+    private static async ValueTask<Refusal?> FillAsync(HttpContext http, BodyBuffer buffer, int limit)
+    {
 #pragma warning disable RS0030 // The one place where a body is read.
         var reader = http.Request.BodyReader;
 #pragma warning restore RS0030
-        var rented = ArrayPool<byte>.Shared.Rent((int)(http.Request.ContentLength ?? 4096) + 1);
-        var length = 0;
         while (true)
         {
             var read = await ReadOnAsync(reader, http.RequestAborted);
             var arrived = read.Buffer;
-            if (length + arrived.Length > limit)
-            {
-                reader.AdvanceTo(arrived.End);
-                ArrayPool<byte>.Shared.Return(rented);
-                return TooLarge;
-            }
-            if (length + arrived.Length > rented.Length)
-                rented = Grow(rented, length, (int)(length + arrived.Length));
-            arrived.CopyTo(rented.AsSpan(length));
-            length += (int)arrived.Length;
+            var isTooLarge = buffer.Length + arrived.Length > limit;
+            var isTaken = !isTooLarge && buffer.TryAdd(arrived);
             reader.AdvanceTo(arrived.End);
+            if (!isTaken)
+                return isTooLarge ? TooLarge : BodyRoom.Full;
             if (!read.IsCompleted)
                 continue;
             // The sender may take long for a body, and the caller may have lost its right meanwhile.
             if (http.Features.Get<RequestCaller>() is { } caller)
                 await caller.EnsureStillAllowedAsync();
-            return new RequestBody(http.Request, rented, length, limit);
+            return null;
         }
     }
 
@@ -100,11 +111,11 @@ internal sealed class RequestBody : IDisposable
 
     private sealed record ReadAlready(byte[] Bytes)
     {
-        public byte[] Copy()
+        public BodyBuffer Copy()
         {
-            var rented = ArrayPool<byte>.Shared.Rent(Bytes.Length + 1);
-            Bytes.CopyTo(rented, 0);
-            return rented;
+            var copy = new BodyBuffer(null, Bytes.Length);
+            copy.TryAdd(new ReadOnlySequence<byte>(Bytes));
+            return copy;
         }
     }
 
@@ -153,18 +164,5 @@ internal sealed class RequestBody : IDisposable
 
     private static Refusal InvalidJson { get; } = Refusal.BadRequest("Invalid JSON", "invalid_json");
 
-    public void Dispose()
-    {
-        var rented = Interlocked.Exchange(ref _rented, []);
-        if (rented.Length > 0)
-            ArrayPool<byte>.Shared.Return(rented);
-    }
-
-    private static byte[] Grow(byte[] old, int used, int needed)
-    {
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, old.Length * 2));
-        old.AsSpan(0, used).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(old);
-        return larger;
-    }
+    public void Dispose() => _buffer.Dispose();
 }

@@ -6,6 +6,9 @@ namespace Postern.Http;
 /// </summary>
 internal abstract class RequestCaller
 {
+    /// <summary>The name under which what it uses is counted.</summary>
+    public abstract string Party { get; }
+
     /// <summary>Checks again whether the caller may do what it was let in for.</summary>
     /// <exception cref="AuthorityEndedException">
     /// It ended meanwhile; the door answers 401 or 403 and nothing more is done.</exception>

@@ -70,8 +70,8 @@ internal sealed class InboundRoutes(
         var type = http.Request.ContentType ?? "";
         if (RefusedTypes.Any(t => type.StartsWith(t, StringComparison.OrdinalIgnoreCase)))
             return new Refusal(415, "Unsupported content type", "unsupported_media_type");
-        if (!(await RequestBody.ReadAsync(http, MaxBody)).Try(out var body, out _))
-            return TooLarge;
+        if (!(await RequestBody.ReadAsync(http, MaxBody)).Try(out var body, out var refusal))
+            return refusal.Status == 413 ? TooLarge : refusal;
         using (body)
         {
             // The trigger as it is now: authentication that was changed while the body was arriving no longer counts.

@@ -177,6 +177,8 @@ public sealed class LongAttackTests : IAsyncLifetime
 
     private sealed class Revocable : RequestCaller
     {
+        public override string Party => "test";
+
         public bool Ended { get; set; }
 
         public override void EnsureStillAllowed()
