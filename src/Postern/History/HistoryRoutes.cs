@@ -303,10 +303,7 @@ internal sealed class HistoryRoutes(
     {
         public Task ExecuteAsync(HttpContext http)
         {
-            var (request, response) = (http.Request, http.Response);
-            response.Headers.ETag = page.ETag;
-            response.Headers.CacheControl = AnswerHeaders.KeptByTheCaller;
-            response.Headers.Vary = vary;
+            var request = http.Request;
             if (
                 request.Headers.IfNoneMatch.Count > 0
                 && request
@@ -315,20 +312,29 @@ internal sealed class HistoryRoutes(
                     .Any(tag => tag == "*" || tag == page.ETag || tag == "W/" + page.ETag)
             )
             {
-                response.StatusCode = 304;
+                Say(http.Response);
+                http.Response.StatusCode = 304;
                 return Task.CompletedTask;
             }
-            response.ContentType = "application/json; charset=utf-8";
-            var body = page.Json;
-            if (AcceptsGzip(request))
-            {
-                response.Headers.ContentEncoding = "gzip";
-                body = reader.GzippedOf(page);
-            }
-            response.ContentLength = body.Length;
-            return HttpMethods.IsHead(request.Method)
-                ? Task.CompletedTask
-                : response.BodyWriter.WriteAsync(body).AsTask();
+            var isGzip = AcceptsGzip(request);
+            return AnswerBody.SendAsync(
+                http,
+                isGzip ? reader.GzippedOf(page) : page.Json,
+                response =>
+                {
+                    Say(response);
+                    response.ContentType = "application/json; charset=utf-8";
+                    if (isGzip)
+                        response.Headers.ContentEncoding = "gzip";
+                }
+            );
+        }
+
+        private void Say(HttpResponse response)
+        {
+            response.Headers.ETag = page.ETag;
+            response.Headers.CacheControl = AnswerHeaders.KeptByTheCaller;
+            response.Headers.Vary = vary;
         }
 
         private static bool AcceptsGzip(HttpRequest request) =>

@@ -1,9 +1,10 @@
 namespace Postern.Http;
 
 /// <summary>
-/// The memory for bodies that are being read or used, of all requests together. A body is in memory from its first byte
-/// on, however slowly the rest comes, and at signed routes nobody has shown a credential by then. Without this bound,
-/// whoever opens many connections and sends almost all of a large body on each fills the memory of the server.
+/// The memory for bodies that are being read or used, and for answers that are being sent, of all requests together. A
+/// body is in memory from its first byte on, however slowly the rest comes, and at signed routes nobody has shown a
+/// credential by then. An answer is in memory until its last byte is taken. Without this bound, whoever opens many
+/// connections and sends almost all of a large body on each, or reads nothing, fills the memory of the server.
 /// </summary>
 /// <param name="bytes">All of it.</param>
 /// <param name="partyOf">Finds whose request it is: its caller, or the client's address.</param>
@@ -18,7 +19,7 @@ internal sealed class BodyRoom(long bytes, Func<HttpContext, string> partyOf)
 
     /// <summary>Answers a request whose body found no room. A sender that repeats it is served.</summary>
     public static Refusal Full { get; } =
-        new(503, "Too many large bodies are being sent at once. Send it again.", "unavailable")
+        new(503, "Too many large bodies and answers are under way at once. Send it again.", "unavailable")
         {
             RetryAfterSeconds = 1,
         };

@@ -8,11 +8,11 @@ internal sealed class Reply<T>(int status, T value) : IResult
     public Task ExecuteAsync(HttpContext http)
     {
         ErrorFormat.Of(http).Prepare(http);
-        http.Response.StatusCode = status;
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(value, Wire.Json);
-        http.Response.ContentType = "application/json; charset=utf-8";
-        http.Response.ContentLength = bytes.Length;
-        return http.Response.Body.WriteAsync(bytes).AsTask();
+        return AnswerBody.SendAsync(
+            http,
+            JsonSerializer.SerializeToUtf8Bytes(value, Wire.Json),
+            response => (response.StatusCode, response.ContentType) = (status, "application/json; charset=utf-8")
+        );
     }
 }
 
@@ -33,12 +33,11 @@ internal static class Reply
         public Task ExecuteAsync(HttpContext http)
         {
             ErrorFormat.Of(http).Prepare(http);
-            http.Response.StatusCode = status;
-            http.Response.ContentType = "application/json; charset=utf-8";
-            http.Response.ContentLength = json.Length;
-            return HttpMethods.IsHead(http.Request.Method)
-                ? Task.CompletedTask
-                : http.Response.Body.WriteAsync(json).AsTask();
+            return AnswerBody.SendAsync(
+                http,
+                json,
+                response => (response.StatusCode, response.ContentType) = (status, "application/json; charset=utf-8")
+            );
         }
     }
 

@@ -78,9 +78,9 @@ internal sealed class LiveStream : IHeldRequest
     {
         try
         {
-            var flushed = await _http.Response.BodyWriter.WriteAsync(bytes, _http.RequestAborted);
+            await AnswerBody.WriteAsync(_http, bytes);
             _wroteAt = _registry.Clock.GetTimestamp();
-            return !flushed.IsCompleted && !flushed.IsCanceled;
+            return !_http.RequestAborted.IsCancellationRequested;
         }
         catch (Exception fault) when (fault is OperationCanceledException or IOException)
         {

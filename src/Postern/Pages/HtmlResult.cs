@@ -31,7 +31,7 @@ internal sealed class HtmlResult(int status, byte[] page) : IResult
         }
         http.Response.ContentLength = sent.Length;
         if (!HttpMethods.IsHead(http.Request.Method))
-            await http.Response.Body.WriteAsync(sent, http.RequestAborted);
+            await AnswerBody.WriteAsync(http, sent);
     }
 
     private static bool TakesBrotli(HttpRequest request) =>
