@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Postern.Access;
 using Postern.Http;
@@ -49,15 +51,21 @@ internal static class DeliveryId
     }
 
     private static string? Named(IHeaderDictionary headers, string name) =>
-        headers.TryGetValue(name, out var given) && given is [{ Length: > 0 and <= MaxLength } id]
-            ? $"{name.ToLowerInvariant()} {id}"
+        headers.TryGetValue(name, out var given) && given is [{ Length: > 0 } id]
+            ? $"{name.ToLowerInvariant()} {Kept(id)}"
             : null;
 
     private static string? TextOf(JsonElement? body, string member) =>
         body is { ValueKind: JsonValueKind.Object } json
         && json.TryGetProperty(member, out var value)
         && value.ValueKind == JsonValueKind.String
-        && JsonText.Of(value) is { Length: > 0 and <= MaxLength } text
-            ? text
+        && JsonText.Of(value) is { Length: > 0 } text
+            ? Kept(text)
             : null;
+
+    /// <summary>A longer name is kept as its digest: a sender may name its deliveries by anything.</summary>
+    private static string Kept(string id) =>
+        id.Length <= MaxLength
+            ? id
+            : "sha256 " + Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(id.AsSpan())));
 }

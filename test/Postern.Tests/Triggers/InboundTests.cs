@@ -247,6 +247,17 @@ public sealed class InboundTests : IAsyncLifetime
         Assert.NotEqual(IdOf(first), IdOf(await InAsync("once", "{}", (header, "d-1"))));
     }
 
+    /// <summary>Senders name deliveries by what they like: a token, a URL.</summary>
+    [Fact]
+    public async Task A_long_delivery_id_is_taken_once_too()
+    {
+        await MakeAsync("long", new { agent = "idle", promptTemplate = "x" });
+        var id = new string('d', 4000);
+        var first = await InAsync("long", "{\"n\":1}", ("webhook-id", id + "1"));
+        Assert.Equal(IdOf(first), IdOf(await InAsync("long", "{\"n\":2}", ("webhook-id", id + "1"))));
+        Assert.NotEqual(IdOf(first), IdOf(await InAsync("long", "{\"n\":2}", ("webhook-id", id + "2"))));
+    }
+
     [Fact]
     public async Task An_untimed_signature_without_an_id_is_remembered_by_its_body_and_a_plain_secret_is_not()
     {
