@@ -45,9 +45,10 @@ internal sealed class RunCreation(
     {
         if (!headers.TryGetValue("Idempotency-Key", out var header))
             return asked.IdempotencyKey;
-        var text = header.ToString();
+        // Two of them would be one text that neither sender wrote.
+        var text = header is [{ } only] ? only : "";
         if (text.Length is 0 or > CreateRun.MaxKey || !Wire.IsVisible(text))
-            fields.Fault("Idempotency-Key", $"must have 1 to {CreateRun.MaxKey} characters of ASCII");
+            fields.Fault("Idempotency-Key", $"must be one text of 1 to {CreateRun.MaxKey} characters of ASCII");
         else if (asked.IdempotencyKey is { } key && key != text)
             fields.Fault("idempotencyKey", "and the header Idempotency-Key disagree");
         return text;

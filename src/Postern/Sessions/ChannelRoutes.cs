@@ -100,15 +100,22 @@ internal sealed class ChannelRoutes(
     /// <summary>Reads the name of the part, if there is one. Returns false when it is not valid.</summary>
     private static bool TryPartId(IHeaderDictionary headers, out string? partId)
     {
-        partId = headers["X-Part-Id"] is { Count: > 0 } given ? given.ToString() : null;
-        return partId is null or { Length: > 0 and <= RecordBatch.MaxPartId }
-            && (partId is null || Wire.IsVisible(partId));
+        var given = headers["X-Part-Id"];
+        partId = given is [var only] ? only : null;
+        // Two of them would be one text that neither sender wrote.
+        return given.Count == 0 || (partId is { Length: > 0 and <= RecordBatch.MaxPartId } && Wire.IsVisible(partId));
     }
 
     private static Refusal WrongPartId { get; } =
         new(400, "Headers Error", "invalid_body")
         {
-            Extra = [("details", new[] { $"X-Part-Id must have 1 to {RecordBatch.MaxPartId} characters of ASCII" })],
+            Extra =
+            [
+                (
+                    "details",
+                    new[] { $"X-Part-Id must be one text of 1 to {RecordBatch.MaxPartId} characters of ASCII" }
+                ),
+            ],
             ShouldRetry = false,
         };
 

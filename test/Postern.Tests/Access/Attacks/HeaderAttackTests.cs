@@ -223,6 +223,20 @@ public sealed class HeaderAttackTests(HeaderAttackTests.World world) : IClassFix
         }
     }
 
+    /// <summary>A proxy or a library that adds its own to the caller's: which one is meant is not known.</summary>
+    [Theory]
+    [InlineData("/api/v1/runs", "Idempotency-Key")]
+    [InlineData("/realtime/v1/sessions/s/in/append", "X-Part-Id")]
+    public async Task A_name_that_is_given_twice_is_refused_and_nothing_is_written(string path, string header)
+    {
+        const string body = "{\"agent\":\"echo\"}";
+        var key = $"Authorization: Bearer {world.Server.RootKey}";
+        var (status, text) = await RawAsync("POST", path, body, [key, Json, $"{header}: one", $"{header}: two"]);
+        Assert.True(status == 400 && text.Contains(header, StringComparison.Ordinal), text);
+        var (single, told) = await RawAsync("POST", path, body, [key, Json, $"{header}: one, two"]);
+        Assert.True(single is 200 or 202 && !told.Contains("Idempotency-Replayed", StringComparison.Ordinal), told);
+    }
+
     private async Task<(int Status, string Text)> RawAsync(string method, string path, string body, string[] headers)
     {
         var server = world.Server;
