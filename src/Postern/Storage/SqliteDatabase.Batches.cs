@@ -34,7 +34,7 @@ internal sealed partial class SqliteDatabase
         var commits = false;
         try
         {
-            if (!_place.IsInPlace())
+            if (_place.WasGone && !_place.IsInPlace())
                 throw new StorageUnavailableException(_place.Missing);
             _writing.Execute("BEGIN IMMEDIATE", []);
             while (batch.Count < MaxBatch && TryTake(out var write))

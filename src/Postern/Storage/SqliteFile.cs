@@ -17,11 +17,17 @@ internal sealed class SqliteFile(string path, SqliteConnection open)
     private const int HasMoved = 20;
 
     private readonly string _path = Path.GetFullPath(path);
+    private readonly string _log = Path.GetFullPath(path) + "-wal";
 
     /// <summary>What is wrong, for the log and for whoever runs the server.</summary>
     public string Missing =>
-        $"The file {_path} or its log {_path}-wal was moved or deleted while it was open: nothing can be stored until "
+        $"The file {_path} or its log {_log} was moved or deleted while it was open: nothing can be stored until "
         + "it is put back";
+
+    /// <summary>
+    /// Whether a file was missing at the last look. Then nothing is written before both are in their place again.
+    /// </summary>
+    public bool WasGone { get; private set; }
 
     /// <summary>
     /// Returns whether the open file is the one at its path, and its log is there. It costs two calls of the system.
@@ -31,7 +37,8 @@ internal sealed class SqliteFile(string path, SqliteConnection open)
         // A system on which SQLite cannot tell answers with an error, and leaves the number as it is.
         var moved = 0;
         _ = FileControl(open.Handle!, null, HasMoved, ref moved);
-        return moved == 0 && File.Exists(_path + "-wal");
+        WasGone = moved != 0 || !File.Exists(_log);
+        return !WasGone;
     }
 
     [DllImport("e_sqlite3", EntryPoint = "sqlite3_file_control")]
