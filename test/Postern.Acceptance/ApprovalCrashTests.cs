@@ -12,7 +12,7 @@ namespace Postern.Acceptance;
 /// </summary>
 public sealed class ApprovalCrashTests
 {
-    private const int Kills = 6;
+    private static readonly int Kills = CrashRounds.Of(5);
     private const int Deciders = 16;
     private const int Waiting = 400;
 
@@ -157,7 +157,7 @@ public sealed class ApprovalCrashTests
                         return;
                     Assert.True((int)answer.StatusCode == 503, text);
                 }
-                catch (HttpRequestException)
+                catch (Exception fault) when (Unanswered.Is(fault))
                 {
                     // The process has just been killed.
                 }

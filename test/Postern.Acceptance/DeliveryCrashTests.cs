@@ -10,7 +10,7 @@ namespace Postern.Acceptance;
 /// </summary>
 public sealed class DeliveryCrashTests
 {
-    private const int Kills = 6;
+    private static readonly int Kills = CrashRounds.Of(5);
     private const int Writers = 16;
 
     private static Dictionary<string, string> Environment =>
@@ -202,7 +202,7 @@ public sealed class DeliveryCrashTests
                     );
                     unavailable?.Release();
                 }
-                catch (HttpRequestException)
+                catch (Exception fault) when (Unanswered.Is(fault))
                 {
                     // The process has just been killed.
                 }

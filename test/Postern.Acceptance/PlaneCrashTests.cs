@@ -12,7 +12,7 @@ namespace Postern.Acceptance;
 /// </summary>
 public sealed class PlaneCrashTests
 {
-    private static readonly int Kills = CrashRounds.Of(12);
+    private static readonly int Kills = CrashRounds.Of(8);
     private const int Lanes = 8;
 
     /// <summary>As many as the triggers accept in all; nobody works on their runs.</summary>

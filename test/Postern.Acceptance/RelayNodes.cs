@@ -49,7 +49,7 @@ internal sealed class RelayNodes : IAsyncDisposable
                         receipt = answer.Headers.Location!.ToString();
                     return answer.StatusCode == HttpStatusCode.OK;
                 }
-                catch (HttpRequestException)
+                catch (Exception fault) when (Unanswered.Is(fault))
                 {
                     // A node froze or ended: a sender calls again.
                     return false;

@@ -115,8 +115,7 @@ public sealed class RelayedCrashTests
                         Interlocked.Increment(ref acknowledged);
                     await Task.Delay(100, CancellationToken.None);
                 }
-                catch (Exception fault)
-                    when (fault is HttpRequestException or SocketException or OperationCanceledException)
+                catch (Exception fault) when (Unanswered.Is(fault) || fault is OperationCanceledException)
                 {
                     Interlocked.Increment(ref unsure);
                     await Task.Delay(50, CancellationToken.None);

@@ -16,6 +16,8 @@ internal sealed class MeasuringDatabase(Database inner) : Database
 
     public override long Now => inner.Now;
 
+    public override bool IsEmbedded => inner.IsEmbedded;
+
     public override string Kind => inner.Kind;
 
     public override Changes Changes => inner.Changes;

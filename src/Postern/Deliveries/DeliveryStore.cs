@@ -10,6 +10,13 @@ namespace Postern.Deliveries;
 internal sealed class DeliveryStore(Database database)
 {
     private const int DueAtOnce = 2048;
+
+    /// <summary>
+    /// The most deliveries of one endpoint that are claimed together. The database plans by this number, because it
+    /// does not know how much room there is.
+    /// </summary>
+    private const int MostClaimed = 1024;
+
     private const int WalkedAtOnce = 256;
 
     /// <summary>
@@ -92,9 +99,10 @@ internal sealed class DeliveryStore(Database database)
                     await tx.ListAsync(
                         $"""
                         UPDATE delivery SET due_at = $4, leased_at = $3, lease_no = lease_no + 1
-                        WHERE (project, id) IN (SELECT project, id FROM delivery
+                        WHERE (project, id) IN (SELECT project, id FROM (
+                          SELECT project, id FROM delivery
                           WHERE project = $1 AND endpoint = $2 AND due_at <= $3
-                          ORDER BY due_at LIMIT $5{tx.ForUpdateSkipLocked})
+                          ORDER BY due_at LIMIT {MostClaimed}{tx.ForUpdateSkipLocked}) AS due LIMIT $5)
                         RETURNING {Row<Delivery>.Columns}
                         """,
                         Row<Delivery>.Read,
@@ -345,11 +353,10 @@ internal sealed class DeliveryStore(Database database)
             var old = await tx.ListAsync(
                 $"""
                 SELECT project, id FROM delivery WHERE ended_at < $1
-                ORDER BY ended_at LIMIT $2{tx.ForUpdateSkipLocked}
+                ORDER BY ended_at LIMIT {limit}{tx.ForUpdateSkipLocked}
                 """,
                 r => (r.GetString(0), r.GetString(1)),
-                before,
-                limit
+                before
             );
             foreach (var (project, id) in old)
             {
@@ -360,10 +367,9 @@ internal sealed class DeliveryStore(Database database)
                 + await tx.ExecuteAsync(
                     $"""
                     DELETE FROM event WHERE (project, id) IN (
-                      SELECT project, id FROM event WHERE at < $1 LIMIT $2{tx.ForUpdateSkipLocked})
+                      SELECT project, id FROM event WHERE at < $1 LIMIT {limit}{tx.ForUpdateSkipLocked})
                     """,
-                    before,
-                    limit
+                    before
                 );
         });
 }

@@ -52,7 +52,7 @@ internal abstract class Database : IAsyncDisposable
     /// Whether only this process uses the database. Then every lease that exists at the start belongs to a process that
     /// has ended.
     /// </summary>
-    public virtual bool IsEmbedded => false;
+    public abstract bool IsEmbedded { get; }
 
     /// <summary>"sqlite" or "postgresql": for logs, metrics and the health document.</summary>
     public abstract string Kind { get; }

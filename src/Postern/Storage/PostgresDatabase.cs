@@ -48,6 +48,8 @@ internal sealed class PostgresDatabase : Database
 
     public override long Now => _clock.Now;
 
+    public override bool IsEmbedded => false;
+
     public override string Kind => "postgresql";
 
     public override int QueuedWrites => _inFlight;

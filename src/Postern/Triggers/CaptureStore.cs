@@ -374,10 +374,9 @@ internal sealed class CaptureStore(Database database)
                 $"""
                 DELETE FROM capture_key WHERE (project, trigger_uid, digest) IN (
                   SELECT project, trigger_uid, digest FROM capture_key
-                  WHERE at < $1 LIMIT $2{tx.ForUpdateSkipLocked})
+                  WHERE at < $1 LIMIT {limit}{tx.ForUpdateSkipLocked})
                 """,
-                tx.Now - rememberedFor,
-                (long)limit
+                tx.Now - rememberedFor
             )
         );
 }
