@@ -51,10 +51,9 @@ public sealed class KeeperTests
         });
         server.Clock.Advance(TimeSpan.FromDays(2));
         await Sweeps.OfAllLoopsAsync(server);
-        Assert.Equal(0, await CountAsync("session"));
-        Assert.Equal(0, await CountAsync("revocation"));
-        foreach (var table in (string[])["audit WHERE at = 1", "used_token", "record"])
-            Assert.Equal(0, await CountAsync(table));
+        // The server's own sweep, a second after its start, may be at one of them at the same time.
+        foreach (var table in (string[])["session", "revocation", "audit WHERE at = 1", "used_token", "record"])
+            await WaitFor.TrueAsync(async () => await CountAsync(table) == 0, what: table);
         Assert.Equal(404, (await server.GetAsync("/api/v1/sessions/s")).Status);
 
         static async ValueTask<string> ProjectOf(Tx tx) =>
