@@ -22,7 +22,7 @@ internal static partial class LoopFaults
     /// </summary>
     [GeneratedRegex(
         @"failed in one poll and continues"
-            + @"|could not be settled; it is tried again\s+"
+            + @"|could not be settled; it is tried again(?>\s+)"
             + @"(?!Postern\.Storage\.StorageBusyException|System\.\S+Cancel)",
         RegexOptions.CultureInvariant,
         matchTimeoutMilliseconds: 10_000
