@@ -143,7 +143,12 @@ public sealed class KeeperTests
         );
         measuring.Done.Clear();
         var captures = server.App.Services.GetRequiredService<CaptureStore>();
-        Assert.Equal(Many + 1 - 10, await captures.SweepAsync(project, uid, 10));
+        // The server's own sweep, a second after its start, may remove some of them.
+        await captures.SweepAsync(project, uid, 10);
+        await WaitFor.TrueAsync(async () =>
+            await server.Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM capture", r => r.GetInt64(0)))
+            == 10
+        );
         Assert.All(measuring.Done.Where(w => w.Writes), work => Assert.InRange(work.Rows, 0, 501));
     }
 
@@ -181,7 +186,7 @@ public sealed class KeeperTests
         Assert.Equal(200, (await server.SendAsync(HttpMethod.Post, "/inbound/user/u/t", null, "{}")).Status);
         var removed = server.App.Services.GetRequiredService<RemovedTriggers>();
         await removed.RemoveCapturesAsync(default);
-        Assert.Equal(1, await CountAsync("capture"));
+        await WaitFor.TrueAsync(async () => await CountAsync("capture") == 1);
         Assert.Equal(1, await CountAsync("removed_trigger"));
         // A request that had found the trigger before may come last.
         await server.Database.WriteAsync(tx =>
