@@ -23,7 +23,7 @@ public sealed class BulkWalkTests
         };
 
     [Theory]
-    [InlineData(Backend.Sqlite, 1204)]
+    [InlineData(Backend.Sqlite, 604)]
     [InlineData(Backend.Postgres, 304)]
     internal async Task The_subscriber_was_down_and_all_that_it_missed_is_replayed_also_after_a_kill(
         Backend backend,
