@@ -14,14 +14,16 @@ internal static class DeliveryEnd
             await tx.ExecuteAsync(
                 """
                 UPDATE delivery
-                SET due_at = $4, leased_at = NULL, attempts = attempts + 1, tries = tries + 1, reason = $5
+                SET due_at = $4, leased_at = NULL, attempts = attempts + 1, tries = tries + 1, reason = $5,
+                  body = COALESCE($6, body)
                 WHERE project = $1 AND id = $2 AND lease_no = $3 AND status = 'pending'
                 """,
                 d.Project,
                 d.Id,
                 d.LeaseNo,
                 dueAt,
-                attempt.Explanation
+                attempt.Explanation,
+                attempt.Sent
             ) != 1
         )
             return false;
@@ -55,7 +57,7 @@ internal static class DeliveryEnd
                 """
                 UPDATE delivery
                 SET status = $4, reason = $5, due_at = NULL, leased_at = NULL, ended_at = $6, attempts = attempts + 1,
-                  tries = tries + 1
+                  tries = tries + 1, body = COALESCE($7, body)
                 WHERE project = $1 AND id = $2 AND lease_no = $3 AND status = 'pending'
                 """,
                 d.Project,
@@ -63,7 +65,8 @@ internal static class DeliveryEnd
                 d.LeaseNo,
                 reason is null ? Delivery.Delivered : Delivery.Dead,
                 reason,
-                tx.Now
+                tx.Now,
+                attempt.Sent
             );
         if (ended != 1)
             return false;

@@ -54,14 +54,8 @@ internal static class DeliveryRow
         """;
     private const string LastOfChainForUpdate = LastOfChain + " FOR UPDATE";
 
-    /// <summary>
-    /// Writes an attempt, and the copy of what it sent in place of the copy of the attempt before.
-    /// </summary>
-    public static ValueTask<int> InsertAttemptAsync(Tx tx, Delivery d, Attempt a)
-    {
-        if (a.Sent is not null)
-            tx.Queue("UPDATE delivery SET body = $3 WHERE project = $1 AND id = $2", d.Project, d.Id, a.Sent);
-        return tx.ExecuteAsync(
+    public static ValueTask<int> InsertAttemptAsync(Tx tx, Delivery d, Attempt a) =>
+        tx.ExecuteAsync(
             """
             INSERT INTO delivery_attempt (project, delivery, number, at, duration_ms, status, category, response)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -75,5 +69,4 @@ internal static class DeliveryRow
             a.Category,
             a.Response
         );
-    }
 }
