@@ -28,6 +28,18 @@ public sealed class PlaneContract
             );
     }
 
+    /// <summary>Joins the relay. Returns the connection, and envelopes that are not sent yet.</summary>
+    private static async Task<(TestRelayConnection Connection, List<Frame> Frames)> JoinedAsync(
+        TestServer server,
+        TestRelay relay
+    )
+    {
+        await PrepareAsync(server);
+        await relay.JoinAsync(server);
+        var connection = await relay.ConnectionAsync();
+        return (connection, [.. Enumerable.Range(0, Envelopes).Select(n => relay.Seal(Request(n)))]);
+    }
+
     private static void AllowPlain(Postern.Settings.PosternOptions options) =>
         (options.Relay.DangerousPlainHttp, options.Relay.Transport) = (true, "websocket");
 
@@ -49,10 +61,7 @@ public sealed class PlaneContract
     {
         await using var server = await TestServer.StartAsync(backend, AllowPlain);
         await using var relay = await TestRelay.StartAsync();
-        await PrepareAsync(server);
-        await relay.JoinAsync(server);
-        var connection = await relay.ConnectionAsync();
-        var frames = Enumerable.Range(0, Envelopes).Select(n => relay.Seal(Request(n))).ToList();
+        var (connection, frames) = await JoinedAsync(server, relay);
         foreach (var frame in frames.Concat(frames))
             await connection.SendAsync(frame);
         foreach (var frame in frames)
@@ -115,10 +124,7 @@ public sealed class PlaneContract
     {
         await using var server = await TestServer.StartAsync(backend, AllowPlain);
         await using var relay = await TestRelay.StartAsync();
-        await PrepareAsync(server);
-        await relay.JoinAsync(server);
-        var connection = await relay.ConnectionAsync();
-        var frames = Enumerable.Range(0, Envelopes).Select(n => relay.Seal(Request(n))).ToList();
+        var (connection, frames) = await JoinedAsync(server, relay);
         foreach (var frame in frames)
             await connection.SendAsync(frame);
         foreach (var frame in frames)
