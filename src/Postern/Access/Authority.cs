@@ -94,6 +94,9 @@ internal abstract class Authority
     /// <summary>The name of its own rate bucket, beside its project's; null when it has none.</summary>
     public virtual string? Bucket => null;
 
+    /// <summary>Whether it may have as many streams open as a token, not as a key.</summary>
+    public virtual bool HasStreamsOfToken => Bucket is not null || Worker is not null;
+
     /// <summary>
     /// Its own rate, as requests at once and for each second, which no setting changes; null when it has none.
     /// </summary>

@@ -42,6 +42,9 @@ internal sealed class ConsoleAuthority(ConsoleSessionEntry session, Authority in
 
     public override string Bucket => "console " + session.Row.Id;
 
+    /// <summary>A session has few pages in any case, and a key has several sessions.</summary>
+    public override bool HasStreamsOfToken => false;
+
     public override (int Burst, int PerSecond)? OwnRate => (Burst, PerSecond);
 
     public override UnfitCredential OnceEnded => UnfitCredential.EndedToken;

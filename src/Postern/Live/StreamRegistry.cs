@@ -43,11 +43,7 @@ internal sealed partial class StreamRegistry(
     /// <exception cref="QuotaReachedException">It has as many open as it may.</exception>
     public void Enter(ProjectCaller caller)
     {
-        // A session of the console has few streams in any case, and a key has several sessions.
-        var narrow =
-            caller.Authority is not ConsoleAuthority
-            && (caller.Authority.Bucket is not null || caller.Authority.Worker is not null);
-        var (name, most) = narrow
+        var (name, most) = caller.Authority.HasStreamsOfToken
             ? (nameof(QuotaOptions.StreamsPerToken), options.Quotas.StreamsPerToken)
             : (nameof(QuotaOptions.StreamsPerKey), options.Quotas.StreamsPerKey);
         if (_open.AddOrUpdate(HolderOf(caller), 1, (_, open) => open + 1) <= most || most == 0)
