@@ -7,15 +7,10 @@ namespace Postern.Support;
 /// <summary>The loops remove old rows once a minute of real time. A test does not wait for that.</summary>
 internal static class Sweeps
 {
-    private static readonly System.Reflection.MethodInfo Sweep = typeof(PollingLoop).GetMethod(
-        "SweepAsync",
-        System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic
-    )!;
-
     /// <summary>Lets each loop of a server remove what is old, once.</summary>
     public static async Task OfAllLoopsAsync(TestServer server)
     {
         foreach (var loop in server.App.Services.GetServices<IHostedService>().OfType<PollingLoop>())
-            await (Task)Sweep.Invoke(loop, [CancellationToken.None])!;
+            await loop.SweepOnceAsync(CancellationToken.None);
     }
 }

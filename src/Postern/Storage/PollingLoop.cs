@@ -17,6 +17,7 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
     private const int MaxPassed = 2_000;
 
     private readonly SetAside _aside = new(clock);
+    private readonly SemaphoreSlim _sweeping = new(1, 1);
 
     protected ILogger Log { get; } = log;
 
@@ -59,6 +60,20 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
 
     protected virtual Task SweepAsync(CancellationToken stop) => Task.CompletedTask;
 
+    /// <summary>Removes what is too old now. Two removals of one loop never run beside each other.</summary>
+    public async Task SweepOnceAsync(CancellationToken stop)
+    {
+        await _sweeping.WaitAsync(stop);
+        try
+        {
+            await SweepAsync(stop);
+        }
+        finally
+        {
+            _sweeping.Release();
+        }
+    }
+
     protected sealed override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll(RepeatAsync(PollInterval, PollAsync, stoppingToken), SweepForEverAsync(stoppingToken));
 
@@ -66,8 +81,8 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
     {
         // The first removal comes soon after the start, because a server may restart more often than once a minute.
         await Task.Delay(PollInterval, clock, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await OnceAsync(SweepAsync, stop);
-        await RepeatAsync(SweepEvery, SweepAsync, stop);
+        await OnceAsync(SweepOnceAsync, stop);
+        await RepeatAsync(SweepEvery, SweepOnceAsync, stop);
     }
 
     private async Task RepeatAsync(TimeSpan every, Func<CancellationToken, Task> act, CancellationToken stop)

@@ -581,12 +581,7 @@ public sealed class InsideTests : ApprovalTest
         );
         await asking.DecideAsync("once", "rejected");
         server.Clock.Advance(TimeSpan.FromDays(2));
-        var sweep = typeof(Postern.Storage.PollingLoop).GetMethod(
-            "SweepAsync",
-            System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic
-        )!;
-        foreach (var loop in server.App.Services.GetServices<IHostedService>().OfType<Postern.Storage.PollingLoop>())
-            await (Task)sweep.Invoke(loop, [CancellationToken.None])!;
+        await Sweeps.OfAllLoopsAsync(server);
         Assert.Equal(404, (await server.GetAsync("/api/v1/runs/" + run)).Status);
         Assert.Equal(404, (await server.GetAsync("/api/v1/approvals/once")).Status);
         Assert.Equal(404, (await asking.DecideAsync("once", "rejected")).Status);
