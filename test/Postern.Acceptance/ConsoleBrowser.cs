@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using Deque.AxeCore.Commons;
-using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 using Postern.Support;
 
@@ -92,8 +90,8 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
                 await PictureAsync(page, path, picture, $"{scheme.ToString().ToLowerInvariant()}-{width}");
                 Assert.True(said.IsEmpty, $"{where} says: {string.Join('\n', said)}");
                 Assert.All(asked, url => Assert.StartsWith(_url, url, StringComparison.Ordinal));
-                var faults = await FaultsAsync(page);
-                Assert.True(faults.Count == 0, $"{where}:\n{string.Join('\n', faults.Select(Words))}");
+                var faults = await Axe.FaultsAsync(page);
+                Assert.True(faults.Length == 0, $"{where}:\n{string.Join('\n', faults)}");
                 if (width > 500)
                     continue;
                 await page.SetViewportSizeAsync(320, 640);
@@ -107,15 +105,6 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
         }
         await CheckWithoutScriptsAsync(paths);
     }
-
-    /// <summary>
-    /// Returns the accessibility faults that a program can find. All rules run, but what passes is not sent over, which
-    /// would take most of the time.
-    /// </summary>
-    public static async Task<IReadOnlyList<AxeResultItem>> FaultsAsync(IPage page) =>
-        (
-            await page.RunAxe(new AxeRunOptions { ResultTypes = new HashSet<ResultType> { ResultType.Violations } })
-        ).Violations;
 
     private async Task CheckWithoutScriptsAsync(IReadOnlyList<(string Path, string? Picture)> paths)
     {
@@ -163,9 +152,6 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
               .slice(0, 5).map(e => e.outerHTML.slice(0, 150)).join('\n')
             """
         );
-
-    private static string Words(AxeResultItem fault) =>
-        $"{fault.Id}: {fault.Help}: {string.Join(" | ", fault.Nodes.Take(3).Select(n => n.Html))}";
 
     public async ValueTask DisposeAsync()
     {

@@ -26,6 +26,19 @@ public sealed class ConsolePageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_looks_for_accessibility_faults_finds_one()
+    {
+        var page = await _browser.NewPageAsync();
+        await page.GotoAsync(_server.Url + "/console/sign-in");
+        Assert.Empty(await Axe.FaultsAsync(page));
+        await page.EvaluateAsync("document.body.append(document.createElement('img'))");
+        Assert.Contains(
+            await Axe.FaultsAsync(page),
+            fault => fault.StartsWith("image-alt: ", StringComparison.Ordinal)
+        );
+    }
+
+    [Fact]
     public async Task The_page_of_relays_is_clean_with_none_and_with_one_that_is_nearly_full()
     {
         await _browser.CheckAsync(("/relay", null));

@@ -109,9 +109,9 @@ public sealed class HostileTextTests : IAsyncLifetime
         {
             return await page.EvaluateAsync<Found>(Look).WaitAsync(TimeSpan.FromSeconds(60));
         }
-        catch (TimeoutException)
+        catch (TimeoutException fault)
         {
-            throw new TimeoutException($"{path} does not answer; it is at {page.Url}");
+            throw new TimeoutException($"{path} does not answer; it is at {page.Url}", fault);
         }
     }
 

@@ -1,4 +1,3 @@
-using Deque.AxeCore.Playwright;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
 using Postern.Relay.Plane;
@@ -212,8 +211,8 @@ public sealed class RelayedPeopleTests : IAsyncLifetime
             await Assertions.Expect(Button(page, "Approve")).ToBeVisibleAsync();
             var form = $"{scheme.ToString().ToLowerInvariant()}-{width}";
             await PictureAsync(page, form == "light-390" ? "relay-approve" : $"/tmp/relay-approve-{form}.png");
-            var faults = (await page.RunAxe()).Violations;
-            Assert.True(faults.Length == 0, $"{form}: {string.Join('\n', faults.Select(f => f.Id + " " + f.Help))}");
+            var faults = await Axe.FaultsAsync(page);
+            Assert.True(faults.Length == 0, $"{form}:\n{string.Join('\n', faults)}");
             await page.SetViewportSizeAsync(320, 640);
             Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= 320"), form);
             await page.Context.CloseAsync();
