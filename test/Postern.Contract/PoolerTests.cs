@@ -29,6 +29,14 @@ public sealed partial class PoolerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_pooler_is_recognized_so_no_statement_is_prepared()
+    {
+        var direct = await Storage.PostgresConnection.FitAsync(PostgresServer.NewDatabase(), default);
+        Assert.NotEqual(0, Storage.PostgresConnection.SettingsOf(direct).MaxAutoPrepare);
+        Assert.Equal(_pooler.Connection, await Storage.PostgresConnection.FitAsync(_pooler.Connection, default));
+    }
+
+    [Fact]
     public async Task A_stream_has_every_record_that_both_nodes_append_once_and_in_order()
     {
         await _one.StartSessionAsync("s");

@@ -182,11 +182,21 @@ internal sealed class PostgresDatabase : Database
         var until = passing?.Token ?? default;
         try
         {
-            await using var place = await _places.TakeAsync(writes: false, until);
-            return await RunAsync(
-                () => query(new PostgresTx(place.Connection!, null, isBounded: false, this, until)),
-                place
-            );
+            for (var attempt = 1; ; attempt++)
+            {
+                try
+                {
+                    await using var place = await _places.TakeAsync(writes: false, until);
+                    return await RunAsync(
+                        () => query(new PostgresTx(place.Connection!, null, isBounded: false, this, until)),
+                        place
+                    );
+                }
+                catch (PostgresException fault) when (attempt < MaxTries && PostgresFaults.IsOfPreparing(fault))
+                {
+                    // The connection prepares it anew.
+                }
+            }
         }
         catch (Exception fault) when (PostgresFaults.IsUnavailable(fault))
         {
@@ -267,7 +277,7 @@ internal sealed class PostgresDatabase : Database
         {
             throw new UniqueViolationException(fault);
         }
-        catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.InvalidSqlStatementName)
+        catch (PostgresException fault) when (PostgresFaults.IsOfPreparing(fault))
         {
             place.HasLostStatements = true;
             throw;

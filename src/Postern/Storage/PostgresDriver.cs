@@ -18,7 +18,7 @@ internal sealed class PostgresDriver : DatabaseDriver
     )
     {
         await Migrations.ApplyToPostgresAsync(place, cancel, says);
-        var database = new PostgresDatabase(place, clock);
+        var database = new PostgresDatabase(await PostgresConnection.FitAsync(place, cancel), clock);
         await database.StartAsync(cancel);
         await PostgresPositions.ResumeAsync(database, cancel);
         return database;

@@ -9,10 +9,16 @@ internal static class PostgresFaults
     /// Returns whether the transaction or the lone statement did not happen, and may happen when it is tried again.
     /// </summary>
     public static bool IsConflict(PostgresException fault) =>
-        fault.SqlState
-            is PostgresErrorCodes.SerializationFailure
-                or PostgresErrorCodes.DeadlockDetected
-                or PostgresErrorCodes.InvalidSqlStatementName;
+        fault.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected
+        || IsOfPreparing(fault);
+
+    /// <summary>
+    /// Returns whether the connection does not have a statement that was prepared on it, or has it for a table as it
+    /// was before an upgrade.
+    /// </summary>
+    public static bool IsOfPreparing(PostgresException fault) =>
+        fault.SqlState == PostgresErrorCodes.InvalidSqlStatementName
+        || fault is { SqlState: PostgresErrorCodes.FeatureNotSupported, Routine: "RevalidateCachedQuery" };
 
     /// <summary>
     /// Returns whether a time limit was reached: this server's own for a lock or a statement, or one of the operator's.
