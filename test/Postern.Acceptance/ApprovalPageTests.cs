@@ -130,12 +130,11 @@ public sealed class ApprovalPageTests : IAsyncLifetime
         var page = await PhoneAsync();
         await page.GotoAsync(url);
         // The payload can be reached to be scrolled, then the comment, then the buttons in their order.
-        await page.Keyboard.PressAsync("Tab");
-        await page.Keyboard.PressAsync("Tab");
+        await page.KeysAsync("Tab", "Tab");
         await page.Keyboard.TypeAsync("Not on a Friday.");
         for (var i = 0; i < 3; i++)
-            await page.Keyboard.PressAsync("Tab");
-        await page.Keyboard.PressAsync("Enter");
+            await page.KeysAsync("Tab");
+        await page.KeysAsync("Enter");
         Assert.Equal("Rejected on this page.", await page.GetByRole(AriaRole.Status).InnerTextAsync());
         Assert.Contains("Not on a Friday.", await page.InnerTextAsync("main"), StringComparison.Ordinal);
         var ended = await _asking.RunAsync(run);
@@ -154,8 +153,8 @@ public sealed class ApprovalPageTests : IAsyncLifetime
         var page = await PhoneAsync();
         await page.GotoAsync(url);
         await page.GetByLabel("Choose one").SelectOptionAsync("Ohio");
-        await page.GetByLabel("Choose one").PressAsync("Enter");
-        await page.Keyboard.PressAsync("Escape");
+        await page.GetByLabel("Choose one").FocusAsync();
+        await page.KeysAsync("Enter", "Escape");
         Assert.Equal("pending", (await _asking.StatusAsync(run)).GetProperty("status").GetString());
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Request changes" }).ClickAsync();
         Assert.Equal("Changes were requested on this page.", await page.GetByRole(AriaRole.Status).InnerTextAsync());
@@ -296,7 +295,7 @@ public sealed class ApprovalPageTests : IAsyncLifetime
                 "a button too small to hit"
             );
             await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Approve" }).FocusAsync();
-            await page.Keyboard.PressAsync("Tab");
+            await page.KeysAsync("Tab");
             Assert.Equal(
                 "3px",
                 await page.EvaluateAsync<string>("getComputedStyle(document.activeElement).outlineWidth")

@@ -35,7 +35,7 @@ public sealed class RevocationWalkTests
         // The id in the find box.
         var page = await browser.SignedInAsync(one.RootKey);
         await page.Locator("#find").FillAsync(id);
-        await page.Locator("#find").PressAsync("Enter");
+        await page.KeysAsync("Enter");
         await page.WaitForURLAsync($"{one.Url}/console/keys/{id}");
         var text = await page.InnerTextAsync("main");
         foreach (var said in (string[])["admin", "<b>in a public log</b>", "127.0.0.1", "token.minted", "run_"])
