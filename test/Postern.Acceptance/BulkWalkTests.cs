@@ -67,7 +67,7 @@ public sealed class BulkWalkTests
         await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync($"Replay {words} deliveries");
         Assert.Equal(5, await page.Locator(".sample li").CountAsync());
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Replay" }).ClickAsync();
-        await page.WaitForURLAsync("**/console/bulk/bulk_*");
+        await page.ArrivesAsync("*/console/bulk/bulk_*");
         var job = page.Url.Split('/')[^1];
         await WaitFor.TrueAsync(async () => await NumberAsync(http, job, "done") is > 100);
         await server.KillAsync();
@@ -136,14 +136,14 @@ public sealed class BulkWalkTests
                     Position = new Position { X = box.Width - 2, Y = 40 },
                 }
             );
-        await page.WaitForURLAsync("**/console/runs?created=*");
+        await page.ArrivesAsync("*/console/runs?created=*");
         var counts = await page.Locator("dl.counts").InnerTextAsync();
         Assert.Contains("user/u/loop 30", counts, StringComparison.Ordinal);
         await page.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "Pause it and cancel its 30 live runs" })
             .ClickAsync();
         Assert.Contains("30 runs", await page.InnerTextAsync("main"), StringComparison.Ordinal);
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Do both" }).ClickAsync();
-        await page.WaitForURLAsync("**/console/bulk/bulk_*");
+        await page.ArrivesAsync("*/console/bulk/bulk_*");
         await Assertions.Expect(page.Locator("#done")).ToHaveTextAsync("30");
         await Assertions.Expect(page.Locator("#left")).ToHaveTextAsync("0");
         Assert.Equal(404, (await server.SendAsync(HttpMethod.Post, "/inbound/user/u/loop", null, "{}")).Status);

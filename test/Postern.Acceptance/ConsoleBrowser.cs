@@ -55,7 +55,7 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
         await page.GotoAsync(_url + "/console/sign-in");
         await page.Locator("input[name=key]").FillAsync(key ?? _rootKey);
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Sign in" }).ClickAsync();
-        await page.WaitForURLAsync(_url + "/console");
+        await page.ArrivesAsync(_url + "/console");
         return page;
     }
 

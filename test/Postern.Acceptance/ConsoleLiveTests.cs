@@ -119,7 +119,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         var asked = new List<string>();
         page.Request += (_, request) => asked.Add(request.Url);
         await page.GotoAsync($"{_server.Url}/console/sign-in#{once}");
-        await page.WaitForURLAsync(_server.Url + "/console");
+        await page.ArrivesAsync(_server.Url + "/console");
         Assert.DoesNotContain(asked, url => url.Contains(once, StringComparison.Ordinal));
         Assert.Contains("Runs", await page.InnerTextAsync("aside"), StringComparison.Ordinal);
         Assert.DoesNotContain("Sessions", await page.InnerTextAsync("aside"), StringComparison.Ordinal);
@@ -132,17 +132,17 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         var page = await _browser.SignedInAsync();
         await page.ReloadAsync();
         await page.KeysAsync("g", "s");
-        await page.WaitForURLAsync(_server.Url + "/console/sessions");
+        await page.ArrivesAsync(_server.Url + "/console/sessions");
         await page.KeysAsync("/");
         await page.Keyboard.TypeAsync("grs?hello");
         Assert.Equal("grs?hello", await page.Locator("#find").InputValueAsync());
         await page.Locator("#find").FillAsync("hello-th");
         await page.KeysAsync("Enter");
-        await page.WaitForURLAsync(_server.Url + "/console/sessions/session_**");
+        await page.ArrivesAsync(_server.Url + "/console/sessions/session_*");
         await page.Locator("main").FocusAsync();
         await page.KeysAsync("?");
         await page.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "Turn shortcuts off" }).ClickAsync();
-        await page.WaitForURLAsync(_server.Url + "/console/settings");
+        await page.ArrivesAsync(_server.Url + "/console/settings");
         await page.GetByRole(AriaRole.Switch).UncheckAsync();
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Save" }).ClickAsync();
         await page.WaitForFunctionAsync("() => document.body.dataset.keys === 'off'");
@@ -165,7 +165,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         {
             if (key.Length > 0)
                 await page.KeysAsync(key);
-            await page.WaitForURLAsync($"{_server.Url}/console/sessions/{ids[at]}");
+            await page.ArrivesAsync($"{_server.Url}/console/sessions/{ids[at]}");
         }
     }
 
@@ -181,7 +181,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         Assert.Equal(10, await links.CountAsync());
         Assert.Equal("agent = a11", await links.First.TextContentAsync());
         await links.Nth(1).ClickAsync();
-        await page.WaitForURLAsync(_server.Url + "/console/runs?agent=a10");
+        await page.ArrivesAsync(_server.Url + "/console/runs?agent=a10");
         // The browser's storage contains text like any other input.
         await page.EvaluateAsync(
             "localStorage.setItem('postern-filters:/console/sessions', "
@@ -191,7 +191,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         Assert.Equal(0, await page.Locator("[data-recent] img").CountAsync());
         Assert.Equal(0, await page.Locator("[data-recent] a[href^=javascript]").CountAsync());
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Sign out" }).ClickAsync();
-        await page.WaitForURLAsync(_server.Url + "/console/sign-in");
+        await page.ArrivesAsync(_server.Url + "/console/sign-in");
         Assert.Equal(
             0,
             await page.EvaluateAsync<int>("Object.keys(localStorage).filter(k => k.startsWith('postern-f')).length")
@@ -320,7 +320,7 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         await page.GotoAsync(_server.Url + "/console/playground");
         await page.Locator("textarea[name=text]").FillAsync("Hello, door.");
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Start chat" }).ClickAsync();
-        await page.WaitForURLAsync("**/console/sessions/session_*");
+        await page.ArrivesAsync("*/console/sessions/session_*");
         var records = page.Locator("#beside");
         await Assertions.Expect(page.Locator("#messages article")).ToHaveCountAsync(2, new() { Timeout = 15_000 });
         await Assertions.Expect(records).ToContainTextAsync("turn-complete", new() { Timeout = 15_000 });

@@ -36,7 +36,7 @@ public sealed class RevocationWalkTests
         var page = await browser.SignedInAsync(one.RootKey);
         await page.Locator("#find").FillAsync(id);
         await page.KeysAsync("Enter");
-        await page.WaitForURLAsync($"{one.Url}/console/keys/{id}");
+        await page.ArrivesAsync($"{one.Url}/console/keys/{id}");
         var text = await page.InnerTextAsync("main");
         foreach (var said in (string[])["admin", "<b>in a public log</b>", "127.0.0.1", "token.minted", "run_"])
             Assert.Contains(said, text, StringComparison.Ordinal);
@@ -46,7 +46,7 @@ public sealed class RevocationWalkTests
         var began = Stopwatch.GetTimestamp();
         var ends = streams.Select(EndOfAsync).ToList();
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Revoke it now" }).ClickAsync();
-        await page.WaitForURLAsync($"{one.Url}/console/keys/{id}");
+        await page.ArrivesAsync($"{one.Url}/console/keys/{id}");
         foreach (var (reason, at) in await Task.WhenAll(ends))
             Assert.Contains("revoked", reason, StringComparison.Ordinal);
         Assert.Equal(401, (await one.GetAsync("/api/v1/runs", key)).Status);
