@@ -9,6 +9,12 @@ namespace Postern.Bulk;
 /// </summary>
 internal sealed class BulkFilter
 {
+    /// <summary>The name of the ids of things: only these.</summary>
+    public const string Ids = "id";
+
+    /// <summary>The most ids: as many as a list shows rows at most.</summary>
+    public const int MaxIds = 200;
+
     private const int MaxMembers = 20;
     private const int MaxLength = 256;
     private const int MaxValues = 100;
@@ -104,8 +110,9 @@ internal sealed class BulkFilter
             var shown = Wire.Cut(name, 64);
             if (!names.Contains(name, StringComparer.Ordinal))
                 return Bad($"filter.{shown} is none of {string.Join(", ", names)}");
-            if (values.Length is 0 or > MaxValues)
-                return Bad($"filter.{shown} must have 1 to {MaxValues} values");
+            var most = name == Ids ? MaxIds : MaxValues;
+            if (values.Length == 0 || values.Length > most)
+                return Bad($"filter.{shown} must have 1 to {most} values");
             if (values.Any(v => v.Length is 0 or > MaxLength))
                 return Bad($"filter.{shown} must have values of 1 to {MaxLength} characters");
             if (values.Any(v => v.Contains('\0', StringComparison.Ordinal)))

@@ -16,7 +16,7 @@ internal sealed record AskBulk(
         "deliveries.cancel"
     )]
         string Action,
-    [Chosen("Which: names of filters, each with a text or a list of texts.")] JsonElement Filter,
+    [Chosen("Which: names of filters, each with a text or a list of texts.", IsMended = false)] JsonElement Filter,
     [Text("Why, for people.", 1, BulkJob.MaxReason)] string? Reason,
     [Member("Only finds what would be touched, and answers with the mark.")] bool? Preview,
     [Text("The mark of the preview; required without preview.", 1, 64)] string? Mark

@@ -26,7 +26,8 @@ internal sealed class CaptureBulk(
     public override RequiredScope RequiredScopeOf(BulkFilter filter) =>
         filter.One("trigger") is { } trigger ? RequiredScope with { Id = trigger } : RequiredScope;
 
-    public override IReadOnlyList<string> Filters { get; } = ["trigger", "status", "reason", "created", "olderThan"];
+    public override IReadOnlyList<string> Filters { get; } =
+    ["trigger", BulkFilter.Ids, "status", "reason", "created", "olderThan"];
 
     public override string? WhyUnreadable(BulkFilter filter)
     {
@@ -80,6 +81,14 @@ internal sealed class CaptureBulk(
     private static CaptureFilter FilterOf(Trigger trigger, BulkScope scope)
     {
         var (from, to) = scope.Made;
-        return new CaptureFilter(trigger.Uid, scope.Filter.List("status"), scope.Filter.List("reason"), from, to);
+        var filter = scope.Filter;
+        return new CaptureFilter(
+            trigger.Uid,
+            filter.List(BulkFilter.Ids),
+            filter.List("status"),
+            filter.List("reason"),
+            from,
+            to
+        );
     }
 }

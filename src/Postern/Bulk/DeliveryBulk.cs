@@ -26,7 +26,7 @@ internal sealed class DeliveryBulk(
     public override RequiredScope RequiredScope { get; } = new("write", "deliveries");
 
     public override IReadOnlyList<string> Filters { get; } =
-    ["status", "endpoint", "purpose", "subject", "answer", "created", "olderThan"];
+    [BulkFilter.Ids, "status", "endpoint", "purpose", "subject", "answer", "created", "olderThan"];
 
     public override string? WhyUnreadable(BulkFilter filter) =>
         filter.WhyUnreadable("status", "endpoint", "purpose", "subject", "answer")
@@ -98,6 +98,7 @@ internal sealed class DeliveryBulk(
             to + 1
         )
         {
+            Ids = filter.List(BulkFilter.Ids),
             Answer = filter.One("answer"),
             Shown = hidden.ShownTo(scope.WithInternal, "delivery"),
         };

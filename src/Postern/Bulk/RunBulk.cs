@@ -21,7 +21,7 @@ internal sealed class RunBulk(bool retries, Database database, RunMatches matche
     public override RequiredScope RequiredScope { get; } = new("write", "runs");
 
     public override IReadOnlyList<string> Filters { get; } =
-    ["status", "phase", "agent", "session", "trigger", "tag", "failureCode", "created", "olderThan"];
+    [BulkFilter.Ids, "status", "phase", "agent", "session", "trigger", "tag", "failureCode", "created", "olderThan"];
 
     public override string? WhyUnreadable(BulkFilter filter) =>
         filter.WhyUnreadable() ?? filter.WhyNotOf("phase", Phase.All);
@@ -58,6 +58,7 @@ internal sealed class RunBulk(bool retries, Database database, RunMatches matche
         var filter = scope.Filter;
         return new RunFilter
         {
+            Ids = filter.List(BulkFilter.Ids),
             Statuses = filter.List("status"),
             Phases = filter.List("phase"),
             Agents = filter.List("agent"),

@@ -18,7 +18,7 @@ internal sealed class SessionBulk(Database database, SessionMatches matches, Con
     public override RequiredScope RequiredScope { get; } = new("admin", "sessions");
 
     public override IReadOnlyList<string> Filters { get; } =
-    ["status", "agent", "type", "tag", "externalId", "created", "olderThan"];
+    [BulkFilter.Ids, "status", "agent", "type", "tag", "externalId", "created", "olderThan"];
 
     public override string? WhyUnreadable(BulkFilter filter) =>
         filter.WhyUnreadable() ?? filter.WhyNotOf("status", Session.Statuses);
@@ -50,6 +50,7 @@ internal sealed class SessionBulk(Database database, SessionMatches matches, Con
         var filter = scope.Filter;
         return new SessionFilter
         {
+            Ids = filter.List(BulkFilter.Ids),
             Types = filter.List("type"),
             Tags = filter.List("tag"),
             Agents = filter.List("agent"),

@@ -13,6 +13,9 @@ internal sealed record DeliveryFilter(
     /// <summary>A condition on the table that applies to all of them.</summary>
     public string? Shown { get; init; }
 
+    /// <summary>Only these; an empty list is no condition.</summary>
+    public IReadOnlyList<string> Ids { get; init; } = [];
+
     /// <summary>The answer to its last attempt: see <see cref="DeadSum.Answer"/>.</summary>
     public string? Answer { get; init; }
 

@@ -336,6 +336,7 @@ internal sealed class DeliveryStore(Database database)
             _ => new ListQuery(tx, "project = $1", project),
         };
         query
+            .AnyOf("id", filter.Ids)
             .And("endpoint = {0}", filter.Endpoint)
             .And("purpose = {0}", filter.Purpose)
             .And("created_at >= {0}", filter.Since)

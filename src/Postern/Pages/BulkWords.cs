@@ -1,4 +1,5 @@
 using System.Globalization;
+using Postern.Approvals;
 using Postern.Bulk;
 using Postern.Deliveries;
 using Postern.Http;
@@ -25,6 +26,9 @@ internal static class BulkWords
             DeliveryBulk.Retry or CaptureBulk.Replay => "Replay",
             _ => "Cancel",
         };
+
+    /// <summary>Returns whether it can be repeated and ends nothing.</summary>
+    public static bool IsHarmless(string action) => action is RunBulk.Retry or DeliveryBulk.Retry or CaptureBulk.Replay;
 
     public static string Things(string action, long count)
     {
@@ -59,8 +63,15 @@ internal static class BulkWords
             "olderThan" => "older than",
             "externalId" => "name",
             "created" => "created",
+            BulkFilter.Ids => "chosen",
             _ => name,
         };
+
+    /// <summary>Returns the values of a filter for people. Ids that were chosen are counted.</summary>
+    public static string Values(string name, IReadOnlyList<string> values) =>
+        name == BulkFilter.Ids && values.Count > 1
+            ? $"{values.Count} rows of a list"
+            : Visible.Text(string.Join(", ", values));
 
     public static string Number(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 

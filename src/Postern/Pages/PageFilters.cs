@@ -1,13 +1,14 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Primitives;
+using Postern.Bulk;
 using Postern.Http;
 
 namespace Postern.Pages;
 
 /// <summary>
-/// The filters of a list, from the query of its page. Each may stand there once, with at most <see cref="MaxValue"/>
-/// characters. The query is the whole state of a list, so its address can be sent to a colleague.
+/// The filters of a list, from the query of its page. Each may stand there once (the ids of chosen rows: once a row),
+/// with at most <see cref="MaxValue"/> characters. The query is the whole state of a list, so its address can be sent to a colleague.
 /// </summary>
 internal sealed partial class PageFilters
 {
@@ -126,9 +127,9 @@ internal sealed partial class PageFilters
         var text = value.ToString();
         if (!names.Contains(name, StringComparer.Ordinal) && !OfEveryList.Contains(name, StringComparer.Ordinal))
             return $"{Wire.Cut(name, 64)} is no filter of this list";
-        if (value.Count > 1)
-            return $"{name} is given more than once";
-        if (text.Length > MaxValue && name != "cursor")
+        if (name == BulkFilter.Ids ? value.Count > BulkFilter.MaxIds : value.Count > 1)
+            return $"{name} is given more than {(name == BulkFilter.Ids ? $"{BulkFilter.MaxIds} times" : "once")}";
+        if (name != "cursor" && value.Any(one => one?.Length > MaxValue))
             return $"{name} has more than {MaxValue} characters";
         return text.AsSpan().ContainsAny('\0', '\uFFFD') ? $"{name} holds what is no text" : null;
     }

@@ -7,6 +7,8 @@ namespace Postern.Runs;
 /// </summary>
 internal sealed record RunFilter
 {
+    public IReadOnlyList<string> Ids { get; init; } = [];
+
     public IReadOnlyList<string> Statuses { get; init; } = [];
 
     public IReadOnlyList<string> Phases { get; init; } = [];

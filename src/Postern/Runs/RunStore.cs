@@ -219,6 +219,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
     public static ListQuery Narrow(Tx tx, string project, RunFilter filter)
     {
         var query = new ListQuery(tx, "project = $1", project)
+            .AnyOf("id", filter.Ids)
             .AnyOf("status", filter.Statuses)
             .AnyOf("phase", filter.Phases)
             .AnyOf("agent", filter.Agents)

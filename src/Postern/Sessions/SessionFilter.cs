@@ -7,6 +7,8 @@ namespace Postern.Sessions;
 /// </summary>
 internal sealed record SessionFilter
 {
+    public IReadOnlyList<string> Ids { get; init; } = [];
+
     public IReadOnlyList<string> Types { get; init; } = [];
 
     public IReadOnlyList<string> Tags { get; init; } = [];

@@ -189,6 +189,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     public static ListQuery Narrow(Tx tx, string project, SessionFilter filter)
     {
         var query = new ListQuery(tx, "project = $1", project)
+            .AnyOf("id", filter.Ids)
             .AnyOf("type", filter.Types)
             .AnyOf("agent", filter.Agents)
             .AnyOf("external_id", filter.ExternalIds)

@@ -22,6 +22,7 @@ internal sealed class CaptureMatches(Database database)
 
     private static ListQuery Narrow(Tx tx, string project, CaptureFilter filter) =>
         new ListQuery(tx, "project = $1 AND trigger_uid = $2", project, filter.TriggerUid)
+            .AnyOf("id", filter.Ids)
             .AnyOf("status", filter.Statuses)
             .AnyOf("reason", filter.Reasons)
             .And("at >= {0}", filter.From)

@@ -78,7 +78,7 @@ const acts = {
   g: () => (going = true),
   j: () => step(1),
   k: () => step(-1),
-  x: () => document.activeElement.closest('tr')?.querySelector('input[type=checkbox]')?.click(),
+  x: () => document.activeElement.closest('tr')?.querySelector('.pick')?.click(),
   '[': () => beside(-1),
   ']': () => beside(1),
   c: () => {

@@ -69,6 +69,9 @@ function put(element) {
   if (old?.contains(document.activeElement)) {
     waiting.set(element.id, element);
   } else if (old) {
+    // What only this person did to a row of a list: it is chosen.
+    const box = element.querySelector('.pick');
+    if (box) box.checked = old.querySelector('.pick')?.checked ?? false;
     old.replaceWith(element);
   } else {
     const into = document.getElementById(element.dataset.into);
@@ -189,16 +192,6 @@ export async function read(url) {
 
 const rowsOf = (root) => [...root.querySelectorAll('table.list > tbody > tr[id]')];
 
-// Replaces the row with the same id, and keeps what only this person did to it.
-function change(row) {
-  const old = document.getElementById(row.id);
-  for (const box of row.querySelectorAll('input[type=checkbox]')) {
-    const before = old.querySelector(`input[name="${box.name}"]`);
-    if (before) box.checked = before.checked;
-  }
-  put(row);
-}
-
 async function look() {
   const shown = new Set(rowsOf(document).map((row) => row.id));
   const now = await read(location.href);
@@ -210,7 +203,7 @@ async function look() {
     here.searchParams.set('cursor', page.dataset.from);
     for (const row of rowsOf(await read(here))) if (shown.has(row.id)) changed.set(row.id, row);
   }
-  for (const row of changed.values()) change(row);
+  for (const row of changed.values()) put(row);
   for (const id of shown) {
     if (!changed.has(id)) document.getElementById(id)?.setAttribute('data-gone', '');
   }
