@@ -7,14 +7,10 @@ namespace Postern.Acceptance;
 /// <summary>What a person does, and waits for, on a page. It holds on a busy machine too.</summary>
 internal static class PageSteps
 {
-    /// <summary>
-    /// Presses keys one after the other, when the page is loaded and painted: a person has seen it, and the browser may
-    /// drop what comes before.
-    /// </summary>
+    /// <summary>Presses keys one after the other, when the page is loaded.</summary>
     public static async Task KeysAsync(this IPage page, params IReadOnlyList<string> keys)
     {
         await LoadedAsync(page);
-        await page.EvaluateAsync("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))");
         foreach (var key in keys)
             await page.Keyboard.PressAsync(key);
     }
