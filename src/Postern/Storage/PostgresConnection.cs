@@ -90,8 +90,8 @@ internal static class PostgresConnection
     }
 
     /// <summary>
-    /// Returns the connection string with what depends on who answers. Statements that are used often are prepared, once
-    /// a connection, which halves what most of them cost the database. Behind a pooler they are not: the next statement
+    /// Returns the connection string, fitted to who answers. Statements that are used often are prepared, once a
+    /// connection, which halves what most of them cost the database. Behind a pooler they are not: the next statement
     /// may come to another connection of the database, which does not have it. A pooler is recognized by the number of
     /// the connection, which is the pooler's own in place of the database's process. The operator's setting wins.
     /// </summary>
