@@ -8,8 +8,8 @@ namespace Postern.Pages;
 
 /// <summary>
 /// The filters of a list, from the query of its page. Each may stand there once (the ids of chosen rows: once a row),
-/// with at most <see cref="MaxValue"/> characters. The query is the whole state of a list, so its address can be sent to
-/// a colleague.
+/// with at most <see cref="MaxValue"/> characters. The query is the whole state of a list, so its address can be sent
+/// to a colleague.
 /// </summary>
 internal sealed partial class PageFilters
 {
