@@ -47,9 +47,22 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
         _stop.Dispose();
     }
 
-    /// <summary>The doors have changed, or may have changed.</summary>
-    public Task TellDoorsAsync() =>
-        _session is { IsReady: true } session ? session.TellDoorsAsync(_stop.Token) : Task.CompletedTask;
+    /// <summary>
+    /// The doors have changed, or may have changed. When the connection ends meanwhile, the next one sends the list.
+    /// </summary>
+    public async Task TellDoorsAsync()
+    {
+        try
+        {
+            if (_session is { IsReady: true } session)
+                await session.TellDoorsAsync(_stop.Token);
+        }
+        catch (Exception fault)
+            when (IsOfConnection(fault) || fault is OperationCanceledException or ObjectDisposedException) { }
+    }
+
+    private static bool IsOfConnection(Exception fault) =>
+        fault is WebSocketException or IOException or HttpRequestException;
 
     private async Task RunAsync()
     {
@@ -65,7 +78,7 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
             {
                 return;
             }
-            catch (Exception fault) when (fault is WebSocketException or IOException or HttpRequestException)
+            catch (Exception fault) when (IsOfConnection(fault))
             {
                 Standing.Lost("connection", fault.Message, parts.Database.Now);
                 PlaneLog.Away(log, plane.Relay, fault.Message, pause);
