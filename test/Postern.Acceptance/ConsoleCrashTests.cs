@@ -76,7 +76,7 @@ public sealed class ConsoleCrashTests
     {
         var newer = list.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "1 new" });
         await newer.ClickAsync(new LocatorClickOptions { Timeout = 20_000 });
-        await list.WaitForLoadStateAsync();
+        await list.LoadedAsync();
         var names = await list.Locator("table.list tbody tr td:first-child").AllInnerTextsAsync();
         return [.. names.Select(n => n.Trim()).Order(StringComparer.Ordinal)];
     }

@@ -39,7 +39,7 @@ public sealed class ConsoleWalkTests : IAsyncLifetime
         Assert.True(++_clicks <= 3, "more than three clicks");
         var from = _page.Url;
         await what.ClickAsync();
-        await _page.WaitForLoadStateAsync(LoadState.DOMContentLoaded);
+        await _page.LoadedAsync();
         Assert.True(_page.Url != from || await _page.Locator("h1").IsVisibleAsync());
     }
 

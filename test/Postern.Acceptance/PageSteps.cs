@@ -10,7 +10,7 @@ internal static class PageSteps
     /// <summary>Presses keys one after the other, when the page is loaded.</summary>
     public static async Task KeysAsync(this IPage page, params IReadOnlyList<string> keys)
     {
-        await LoadedAsync(page);
+        await page.LoadedAsync();
         foreach (var key in keys)
             await page.Keyboard.PressAsync(key);
     }
@@ -25,10 +25,27 @@ internal static class PageSteps
         var pattern = "^" + Regex.Escape(url).Replace("\\*", ".*", StringComparison.Ordinal) + "$";
         var wanted = new Regex(pattern, RegexOptions.None, TimeSpan.FromSeconds(1));
         await Assertions.Expect(page).ToHaveURLAsync(wanted, new() { Timeout = 30_000 });
-        await LoadedAsync(page);
+        await page.LoadedAsync();
     }
 
-    /// <summary>A page without scripts can be asked too, but nothing in it can wait.</summary>
-    private static Task LoadedAsync(IPage page) =>
-        WaitFor.TrueAsync(async () => await page.EvaluateAsync<string>("() => document.readyState") == "complete");
+    /// <summary>
+    /// Waits until the page is loaded. It asks the page, one without scripts too: <c>WaitForLoadStateAsync</c> can miss
+    /// the end of a load just as well.
+    /// </summary>
+    public static Task LoadedAsync(this IPage page) =>
+        WaitFor.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    return await page.EvaluateAsync<string>("() => document.readyState") == "complete";
+                }
+                catch (PlaywrightException)
+                {
+                    // It is being left for another page.
+                    return false;
+                }
+            },
+            TimeSpan.FromSeconds(30)
+        );
 }

@@ -138,7 +138,7 @@ public sealed class RelayedPeopleTests : IAsyncLifetime
             .Expect(page.GetByRole(role))
             .ToContainTextAsync(text, new LocatorAssertionsToContainTextOptions { Timeout = 30_000 });
         // The page loads itself anew for another link, and speaks before that is finished.
-        await page.WaitForLoadStateAsync();
+        await page.LoadedAsync();
     }
 
     private static async Task PictureAsync(IPage page, string name)
